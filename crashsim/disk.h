@@ -67,7 +67,8 @@ void mc_disk_begin(mc_disk *disk);  /* start logging; must not be logging */
 void mc_disk_rewind(mc_disk *disk); /* undo all since begin, stop logging */
 void mc_disk_accept(mc_disk *disk); /* keep all since begin, stop logging */
 
-/* Copies every existing file of `source` into the empty `target`. */
+/* Copies every existing file of `source` into the empty `target`; all file numbers stay, those of
+ * names without a file too. False only without memory. */
 bool mc_disk_copy(mc_disk *target, const mc_disk *source);
 
 /* The importer's view of the database whose main file is `main_name`: pointers into `disk`, valid
