@@ -27,8 +27,8 @@ const char *mc_page_role_name(mc_page_role role);
 
 typedef struct mc_page_info {
     uint8_t role;      /* mc_page_role */
-    uint32_t parent;   /* page that points here; 0: none */
-    const char *owner; /* table or index name in the arena, control characters replaced; or null */
+    uint32_t parent;   /* page that points here, for a root the schema page with its row; 0: none */
+    const char *owner; /* table or index name, mc_text_utf8 in the arena, at most 1 KiB; or null */
 } mc_page_info;
 
 /* Fills info[0 .. page_count - 1]. Fails only without memory. */
