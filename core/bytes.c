@@ -32,8 +32,8 @@ const uint8_t *mc_reader_take(mc_reader *reader, uint64_t size)
     }
     /* An empty run may have no data at all, but its caller was promised a pointer. */
     static const uint8_t nothing[1];
-    const uint8_t *taken = reader->bytes.data == NULL ? nothing
-                                                      : reader->bytes.data + reader->offset;
+    const uint8_t *taken =
+        reader->bytes.data == NULL ? nothing : reader->bytes.data + reader->offset;
     reader->offset += size;
     return taken;
 }

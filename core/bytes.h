@@ -1,9 +1,10 @@
 /* bytes.h: the one way in which core/ reads bytes that came from outside.
  *
- * An mc_bytes is a borrowed, immutable run of bytes of known size. An mc_reader walks one: every read
- * is checked against the end, and the first read that does not fit makes the reader fail for good.
- * Reads of a failed reader return 0 (or null) and move nothing, so a parser may read all fields of a
- * header in a row and check `failed` once. Offsets and sizes are 64-bit and never overflow.
+ * An mc_bytes is a borrowed, immutable run of bytes of known size. An mc_reader walks one: every
+ * read is checked against the end, and the first read that does not fit makes the reader fail for
+ * good. Reads of a failed reader return 0 (or null) and move nothing, so a parser may read all
+ * fields of a header in a row and check `failed` once. Offsets and sizes are 64-bit and never
+ * overflow.
  *
  * For a field at a fixed offset of a buffer whose size has already been checked there are the plain
  * loads and stores mc_bytes_get_* and mc_bytes_put_*. */
@@ -47,7 +48,8 @@ uint64_t mc_reader_leb128(mc_reader *reader);
 /* The next `size` bytes, borrowed; null when they are not all there. */
 const uint8_t *mc_reader_take(mc_reader *reader, uint64_t size);
 
-/* Like mc_bytes_get_be32 at `offset`, but 0 with `*ok` false when the four bytes are not all there. */
+/* Like mc_bytes_get_be32 at `offset`, but 0 with `*ok` false when the four bytes are not all there.
+ */
 uint32_t mc_bytes_be32_at(mc_bytes bytes, uint64_t offset, bool *ok);
 
 static inline uint16_t mc_bytes_get_be16(const uint8_t *p)
