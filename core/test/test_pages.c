@@ -82,7 +82,7 @@ static void walk(fixture *f)
 
 /* Every kind of page: an interior schema with overflowing rows, rowid and WITHOUT ROWID tables,
  * payloads on both sides of every spill limit, overflowing index keys, names that need care, and a
- * freelist of several trunks. %lld is the page size. */
+ * freelist of several trunks. */
 static const char shape_sql[] =
     "CREATE TABLE rows(id INTEGER PRIMARY KEY, body BLOB);"
     "CREATE TABLE keyed(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
@@ -99,17 +99,28 @@ static const char shape_sql[] =
     "  column_number_three TEXT CHECK(length(column_number_three) < 100000),"
     "  column_number_four TEXT CHECK(length(column_number_four) < 100000),"
     "  column_number_five TEXT CHECK(length(column_number_five) < 100000));"
-    "WITH RECURSIVE n(i) AS (VALUES(0) UNION ALL SELECT i + 1 FROM n WHERE i < 90)"
-    "  INSERT INTO rows SELECT i, zeroblob(%lld * i / 30) FROM n;"
-    "WITH RECURSIVE n(i) AS (VALUES(-60) UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
-    "  INSERT INTO rows(body) SELECT zeroblob(%lld + i) FROM n;"
-    "WITH RECURSIVE n(i) AS (VALUES(0) UNION ALL SELECT i + 1 FROM n WHERE i < 90)"
-    "  INSERT INTO keyed SELECT i || hex(zeroblob(%lld * i / 200)), i FROM n;"
-    "WITH RECURSIVE n(i) AS (VALUES(0) UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
-    "  INSERT INTO indexed SELECT i || hex(zeroblob(%lld * (i %% 9) / 40)), 'b' || i FROM n;"
-    "WITH RECURSIVE n(i) AS (VALUES(0) UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
-    "  INSERT INTO doomed SELECT zeroblob(%lld) FROM n;"
-    "DROP TABLE doomed; DELETE FROM rows WHERE id %% 5 = 0;";
+    "CREATE TABLE n(i INTEGER PRIMARY KEY);"
+    "WITH RECURSIVE c(i) AS (VALUES(0) UNION ALL SELECT i + 1 FROM c WHERE i < 300)"
+    "  INSERT INTO n SELECT i FROM c;"
+    "INSERT INTO rows SELECT i, zeroblob(page_size * i / 30) FROM n, pragma_page_size WHERE i < 90;"
+    /* Around the largest payload that stays local, and where the rest of one just fits. */
+    "INSERT INTO rows(body) SELECT zeroblob(page_size - i) FROM n, pragma_page_size WHERE i < 110;"
+    "INSERT INTO rows(body) SELECT zeroblob(page_size * 2 - i) FROM n, pragma_page_size"
+    "  WHERE i BETWEEN 20 AND 140;"
+    /* Chains so long that an error of a few bytes per page adds up to a page. */
+    "INSERT INTO rows(body) SELECT zeroblob(70000 + 13 * i) FROM n WHERE i < 40;"
+    "INSERT INTO keyed SELECT i || hex(zeroblob(page_size * i / 200)), i FROM n, pragma_page_size"
+    "  WHERE i < 90;"
+    "INSERT INTO keyed SELECT substr('+' || i || hex(zeroblob(page_size)), 1,"
+    "    page_size * 64 / 255 - i), i FROM n, pragma_page_size WHERE i < 75;"
+    "INSERT INTO keyed SELECT substr('-' || i || hex(zeroblob(page_size)), 1,"
+    "    page_size + page_size * 64 / 255 - i), i FROM n, pragma_page_size WHERE i < 120;"
+    "INSERT INTO keyed SELECT substr('=' || i || hex(zeroblob(9000)), 1, 10000 + 13 * i), i FROM n"
+    "  WHERE i < 40;"
+    "INSERT INTO indexed SELECT i || hex(zeroblob(page_size * (i % 9) / 40)), 'b' || i"
+    "  FROM n, pragma_page_size;"
+    "INSERT INTO doomed SELECT zeroblob(page_size) FROM n, pragma_page_size;"
+    "DROP TABLE doomed; DELETE FROM rows WHERE id % 5 = 0;";
 
 typedef struct shape {
     int page_size;
@@ -128,10 +139,7 @@ static void shape_open(fixture *f, const shape *s)
                                 s->page_size, s->auto_vacuum, s->encoding);
     execute(f->db, sql);
     sqlite3_free(sql);
-    sqlite3_int64 n = s->page_size;
-    sql = sqlite3_mprintf(shape_sql, n, n, n, n, n);
-    execute(f->db, sql);
-    sqlite3_free(sql);
+    execute(f->db, shape_sql);
     for (int i = 0; i < 60; i++) {
         sql = sqlite3_mprintf("CREATE TABLE small_%03d(a, b, c)", i);
         execute(f->db, sql);
