@@ -1,8 +1,8 @@
 /* disk.c: files in memory whose changes can be taken back.
  *
- * Every change is one of five shapes (create, overwrite, grow, shrink, delete), and the log needs no
- * field that says which: putting back the bytes that were replaced, then the size, then the existence
- * undoes any of them. Two invariants make that exact:
+ * Every change is one of five shapes (create, overwrite, grow, shrink, delete), and the log needs
+ * no field that says which: putting back the bytes that were replaced, then the size, then the
+ * existence undoes any of them. Two invariants make that exact:
  *   - a file that does not exist has size 0, so a file that comes back into being starts empty;
  *   - a buffer never shrinks, so the bytes to put back always have room and undo cannot fail.
  * Bytes of a buffer past the file's size are garbage; whoever grows a file clears them. */
@@ -92,7 +92,8 @@ uint16_t mc_disk_slot(mc_disk *disk, const char *name)
     }
     size_t capacity = disk->file_capacity;
     void *files = disk->file;
-    bool ok = reserve(&files, &capacity, (size_t)disk->file_count + 1, sizeof *disk->file, FILES_FIRST);
+    bool ok =
+        reserve(&files, &capacity, (size_t)disk->file_count + 1, sizeof *disk->file, FILES_FIRST);
     disk->file = files;
     disk->file_capacity = (uint32_t)capacity;
     char *copy = ok ? strdup(name) : NULL;
@@ -116,8 +117,8 @@ static bool log_change(mc_disk *disk, uint16_t number, uint64_t offset, uint64_t
     uint64_t there = file->size - offset;
     size_t old_size = (size_t)(touched < there ? touched : there);
     void *changes = disk->change;
-    bool ok = reserve(&changes, &disk->change_capacity, disk->change_count + 1, sizeof *disk->change,
-                      CHANGES_FIRST);
+    bool ok = reserve(&changes, &disk->change_capacity, disk->change_count + 1,
+                      sizeof *disk->change, CHANGES_FIRST);
     disk->change = changes;
     void *bytes = disk->old;
     ok = ok && reserve(&bytes, &disk->old_capacity, disk->old_size + old_size, 1, BYTES_FIRST);

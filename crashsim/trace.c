@@ -1,8 +1,8 @@
 /* trace.c: appending to a trace, naming what is in it, and replaying it onto a disk.
  *
- * Replaying is the whole meaning of a trace: base, then each element in order, is byte for byte what
- * the live files were. Everything a crash model does is a choice among these applications, so there
- * is one function that applies an element and every model calls it. */
+ * Replaying is the whole meaning of a trace: base, then each element in order, is byte for byte
+ * what the live files were. Everything a crash model does is a choice among these applications, so
+ * there is one function that applies an element and every model calls it. */
 #include "crashsim/trace.h"
 
 #include <assert.h>
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t ARENA_LIMIT_BYTES = (size_t)4 << 30;
 enum { OPS_FIRST = 1024, SUPER_JOURNAL_DIGITS = 9 };
 
 mc_status mc_trace_add(mc_trace *trace, mc_op op, mc_error *error)
@@ -18,7 +17,7 @@ mc_status mc_trace_add(mc_trace *trace, mc_op op, mc_error *error)
     assert(op.kind < MC_OP_KINDS);
     assert(op.size == 0 || op.data != NULL);
     if (trace->arena.limit_bytes == 0) {
-        trace->arena.limit_bytes = ARENA_LIMIT_BYTES;
+        trace->arena.limit_bytes = MC_TRACE_ARENA_BYTES;
     }
     if (trace->op_count == trace->op_capacity) {
         size_t capacity = trace->op_capacity == 0 ? OPS_FIRST : trace->op_capacity * 2;
@@ -151,7 +150,8 @@ mc_status mc_trace_apply(mc_disk *disk, const mc_op *op, uint32_t limit_bytes, m
         break;
     }
     if (!ok) {
-        return mc_fail(error, MC_NO_MEMORY, "no-memory", "trace: no memory to replay a %s of file %u",
+        return mc_fail(error, MC_NO_MEMORY, "no-memory",
+                       "trace: no memory to replay a %s of file %u",
                        mc_op_kind_name((mc_op_kind)op->kind), (unsigned)op->file);
     }
     return MC_OK;

@@ -75,6 +75,9 @@ typedef struct mc_trace {
     mc_witness *witness;
 } mc_trace;
 
+/* The limit of a trace's arena, set by the first addition to a zeroed trace. */
+#define MC_TRACE_ARENA_BYTES ((size_t)4 << 30)
+
 /* Appends one element, copying `data` into the arena. */
 mc_status mc_trace_add(mc_trace *trace, mc_op op, mc_error *error);
 

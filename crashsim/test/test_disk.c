@@ -183,10 +183,8 @@ static void view_shows_what_exists(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rewind_is_exact),
-        cmocka_unit_test(log_covers_every_difference),
-        cmocka_unit_test(gaps_are_zero),
-        cmocka_unit_test(numbers_are_stable),
+        cmocka_unit_test(rewind_is_exact),        cmocka_unit_test(log_covers_every_difference),
+        cmocka_unit_test(gaps_are_zero),          cmocka_unit_test(numbers_are_stable),
         cmocka_unit_test(view_shows_what_exists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,372 @@
+/* record.c: from a workload's name to its trace.
+ *
+ * Three lives of the same files. In the first, fast and unobserved, the setup builds the database.
+ * In the second a connection opens the result, says what it sees (witness 0), and every change it
+ * made is undone. In the third the program runs with the trace on; then its process "is gone": the
+ * connection is closed only to free memory, and what closing does to the files is cut off the
+ * trace.
+ *
+ * A trace that lacked one operation would make every judgement after it worthless, so each
+ * recording proves itself before it is handed out: base plus trace must be byte for byte the live
+ * files. */
+#include "crashsim/record.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crashsim/kvvfs.h"
+#include "crashsim/memvfs.h"
+#include "crashsim/runner.h"
+#include "crashsim/witness.h"
+
+enum { FILLER_ROW_BYTES = 900, FILLER_BATCH_ROWS = 20000, SETTINGS_BYTES = 1024 };
+
+static const uint64_t WITNESS_LIMIT_BYTES = 16 << 20;
+
+const char *const mc_mode_names[MC_MODES] = {"delete", "truncate", "persist",
+                                             "memory", "off",      "wal"};
+const char *const mc_sync_names[MC_SYNCS] = {"off", "normal", "full", "extra"};
+
+/* What a recording holds while it runs. */
+typedef struct recorder {
+    mc_record_options options; /* the caller's, with defaults filled in */
+    mc_trace *trace;
+    mc_arena arena; /* the program's */
+    mc_program program;
+    mc_disk disk;      /* the live files, */
+    mc_kvstore store;  /* or the live pairs */
+    mc_memvfs *memvfs; /* the VFS of the present life: one of the two */
+    mc_kvvfs *kvvfs;
+    char settings[SETTINGS_BYTES];
+    mc_runner runner;
+} recorder;
+
+static mc_status check_options(const mc_record_options *options, mc_error *error)
+{
+    uint32_t size = options->page_size;
+    if (size < MC_PAGE_SIZE_MIN || size > MC_PAGE_SIZE_MAX || (size & (size - 1)) != 0) {
+        return mc_fail(error, MC_USAGE, "page-size",
+                       "page size %u: not a power of two in 512..65536", size);
+    }
+    if (options->mode >= MC_MODES || options->sync >= MC_SYNCS) {
+        return mc_fail(error, MC_USAGE, "mode", "no such journal mode or synchronous setting");
+    }
+    if (options->kv && (size != 4096 || options->mode != MC_MODE_DELETE)) {
+        return mc_fail(error, MC_USAGE, "kv-settings",
+                       "the v1 store takes page size 4096 and journal mode delete only");
+    }
+    return MC_OK;
+}
+
+static mc_status fail_memory(mc_error *error, const recorder *rec)
+{
+    return mc_fail(error, MC_NO_MEMORY, "no-memory", "%s: no memory to record",
+                   rec->options.workload);
+}
+
+/* Opens the VFS of one life; `trace` is null in the first two. */
+static mc_status open_vfs(recorder *rec, mc_kvstore *store, mc_trace *trace, mc_error *error)
+{
+    assert(rec->memvfs == NULL && rec->kvvfs == NULL);
+    if (rec->options.kv) {
+        rec->kvvfs = mc_kvvfs_open(&(mc_kvvfs_options){.store = store,
+                                                       .arena = &rec->trace->arena,
+                                                       .trace = trace,
+                                                       .statement = &rec->runner.statement,
+                                                       .build = rec->options.kv_build,
+                                                       .seed = rec->options.seed});
+    } else {
+        rec->memvfs = mc_memvfs_open(&(mc_memvfs_options){.disk = &rec->disk,
+                                                          .trace = trace,
+                                                          .statement = &rec->runner.statement,
+                                                          .seed = rec->options.seed});
+    }
+    if (rec->memvfs == NULL && rec->kvvfs == NULL) {
+        return fail_memory(error, rec);
+    }
+    const char *name = rec->options.kv ? mc_kvvfs_name(rec->kvvfs) : mc_memvfs_name(rec->memvfs);
+    uint64_t limit = rec->options.witness_limit_bytes;
+    rec->runner = (mc_runner){.options = &rec->options,
+                              .program = &rec->program,
+                              .vfs_name = name,
+                              .settings = rec->settings,
+                              .trace = trace,
+                              .witness_limit_bytes = limit == 0 ? WITNESS_LIMIT_BYTES : limit};
+    return MC_OK;
+}
+
+static void close_vfs(recorder *rec)
+{
+    mc_runner_close(&rec->runner);
+    if (rec->memvfs != NULL) {
+        mc_memvfs_close(rec->memvfs);
+        rec->memvfs = NULL;
+    }
+    if (rec->kvvfs != NULL) {
+        mc_kvvfs_close(rec->kvvfs);
+        rec->kvvfs = NULL;
+    }
+}
+
+/* The settings that shape what a commit writes, said in full so that no build's defaults matter
+ * (Debian's SQLite has secure_delete on, for one). The journal mode comes last: switching to WAL
+ * writes page 1, whose layout the others decide. */
+static void write_settings(recorder *rec, const char *mode, const char *sync)
+{
+    const mc_record_options *options = &rec->options;
+    static const char *const schema[] = {"main", "aux"};
+    char *out = rec->settings;
+    size_t room = sizeof rec->settings;
+    uint32_t cache = options->cache_pages != 0 ? options->cache_pages : rec->program.cache_pages;
+    int used = snprintf(out, room,
+                        "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; "
+                        "PRAGMA wal_autocheckpoint=0; PRAGMA cache_spill=ON");
+    if (options->kv) {
+        used += snprintf(out + used, room - (size_t)used, "; PRAGMA locking_mode=EXCLUSIVE");
+    }
+    if (rec->program.attach) {
+        used += snprintf(out + used, room - (size_t)used, "; ATTACH 'aux.db' AS aux");
+    }
+    for (int i = 0; i < (rec->program.attach ? 2 : 1); i++) {
+        used += snprintf(out + used, room - (size_t)used,
+                         "; PRAGMA %s.page_size=%u; PRAGMA %s.auto_vacuum=%s; "
+                         "PRAGMA %s.secure_delete=OFF; PRAGMA %s.synchronous=%s",
+                         schema[i], options->page_size, schema[i],
+                         rec->program.auto_vacuum ? "FULL" : "NONE", schema[i], schema[i], sync);
+        if (cache != 0) {
+            used += snprintf(out + used, room - (size_t)used, "; PRAGMA %s.cache_size=%u",
+                             schema[i], cache);
+        }
+        used += snprintf(out + used, room - (size_t)used, "; PRAGMA %s.journal_mode=%s", schema[i],
+                         mode);
+    }
+    assert(used > 0 && (size_t)used < room);
+}
+
+static mc_status run_scripts(recorder *rec, const mc_script *script, mc_error *error)
+{
+    for (uint32_t i = 0; i < script->count; i++) {
+        mc_status status = mc_runner_script(&rec->runner, script->text[i], error);
+        if (status != MC_OK) {
+            return status;
+        }
+    }
+    return MC_OK;
+}
+
+/* Rows of a table of its own until the database has about options.scale_bytes. */
+static mc_status run_filler(recorder *rec, mc_error *error)
+{
+    static const char create[] = "CREATE TABLE filler(id INTEGER PRIMARY KEY, data BLOB)";
+    mc_status status = mc_runner_script(&rec->runner, create, error);
+    uint64_t rows = rec->options.scale_bytes / (FILLER_ROW_BYTES + FILLER_ROW_BYTES / 9);
+    while (status == MC_OK && rows > 0) {
+        uint64_t batch = rows < FILLER_BATCH_ROWS ? rows : FILLER_BATCH_ROWS;
+        char sql[256];
+        (void)snprintf(
+            sql, sizeof sql,
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %" PRIu64
+            ") INSERT INTO filler(data) SELECT zeroblob(%d) FROM n",
+            batch, FILLER_ROW_BYTES);
+        status = mc_runner_script(&rec->runner, sql, error);
+        rows -= batch;
+    }
+    return status;
+}
+
+static mc_status run_setup(recorder *rec, mc_error *error)
+{
+    bool filled = rec->options.scale_bytes > 0;
+    if (rec->program.setup.count == 0 && !filled) {
+        return MC_OK;
+    }
+    write_settings(rec, rec->options.kv ? "DELETE" : "MEMORY", "OFF");
+    mc_status status = open_vfs(rec, &rec->store, NULL, error);
+    if (status == MC_OK) {
+        status = mc_runner_open(&rec->runner, error);
+    }
+    if (status == MC_OK) {
+        status = run_scripts(rec, &rec->program.setup, error);
+    }
+    if (status == MC_OK && filled) {
+        status = run_filler(rec, error);
+    }
+    if (status == MC_OK && rec->options.mode == MC_MODE_WAL) {
+        status = mc_runner_script(&rec->runner, "PRAGMA main.journal_mode=WAL", error);
+    }
+    close_vfs(rec);
+    return status;
+}
+
+static bool has_main(const recorder *rec)
+{
+    if (rec->options.kv) {
+        return rec->store.count > 0;
+    }
+    uint16_t number = mc_disk_find(&rec->disk, "main.db");
+    return number != MC_DISK_NONE && rec->disk.file[number].exists;
+}
+
+/* Witness 0: what a connection that opens a copy of the base sees. */
+static mc_status witness_base(recorder *rec, mc_error *error)
+{
+    mc_trace *trace = rec->trace;
+    trace->witness = mc_arena_calloc(&trace->arena, trace->database_count, sizeof *trace->witness);
+    if (trace->witness == NULL) {
+        return fail_memory(error, rec);
+    }
+    if (!has_main(rec)) {
+        return MC_OK; /* no file, no pages */
+    }
+    mc_kvstore copy = {0};
+    if (rec->options.kv && !mc_kvstore_copy(&copy, &rec->store)) {
+        return fail_memory(error, rec);
+    }
+    mc_disk_begin(&rec->disk);
+    (void)snprintf(rec->settings, sizeof rec->settings, "%s",
+                   rec->program.attach ? "ATTACH 'aux.db' AS aux" : "");
+    mc_status status = open_vfs(rec, &copy, NULL, error);
+    if (status == MC_OK) {
+        status = mc_runner_open(&rec->runner, error);
+    }
+    for (uint32_t i = 0; status == MC_OK && i < trace->database_count; i++) {
+        status = mc_witness_read(rec->runner.db, i == 0 ? "main" : "aux",
+                                 rec->runner.witness_limit_bytes, &trace->arena, &trace->witness[i],
+                                 error);
+    }
+    close_vfs(rec);
+    mc_disk_rewind(&rec->disk);
+    mc_kvstore_free(&copy);
+    return status;
+}
+
+static bool same_files(const mc_disk *a, const mc_disk *b)
+{
+    for (uint32_t i = 0; i < a->file_count; i++) {
+        const mc_disk_file *left = &a->file[i];
+        const mc_disk_file *right = i < b->file_count ? &b->file[i] : &(mc_disk_file){0};
+        if (left->exists != right->exists || left->size != right->size) {
+            return false;
+        }
+        if (left->size > 0 && memcmp(left->data, right->data, (size_t)left->size) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Plays the trace onto its own base, compares with the live files, and takes it back. */
+static mc_status prove_files(recorder *rec, mc_error *error)
+{
+    mc_disk *base = &rec->trace->base;
+    mc_status status = MC_OK;
+    mc_disk_begin(base);
+    for (size_t i = 0; status == MC_OK && i < rec->trace->op_count; i++) {
+        status = mc_trace_apply(base, &rec->trace->op[i], UINT32_MAX, error);
+    }
+    if (status == MC_OK && !same_files(&rec->disk, base)) {
+        status = mc_fail(error, MC_IO, "trace-incomplete",
+                         "%s: the trace does not lead from its base to the live files",
+                         rec->options.workload);
+    }
+    mc_disk_rewind(base);
+    return status;
+}
+
+static mc_status prove_store(recorder *rec, mc_error *error)
+{
+    mc_kvstore copy = {0};
+    if (!mc_kvstore_copy(&copy, &rec->trace->base_kv)) {
+        return fail_memory(error, rec);
+    }
+    mc_status status = MC_OK;
+    for (size_t i = 0; status == MC_OK && i < rec->trace->op_count; i++) {
+        const mc_op *op = &rec->trace->op[i];
+        if (op->kind == MC_OP_KV_PUT || op->kind == MC_OP_KV_DELETE ||
+            op->kind == MC_OP_KV_DELETE_RANGE) {
+            status = mc_kvstore_apply(&copy, op->kind, op->data, op->size, op->offset, error);
+        }
+    }
+    if (status == MC_OK &&
+        !mc_hash128_equal(mc_kvstore_hash(&copy), mc_kvstore_hash(&rec->store))) {
+        status = mc_fail(error, MC_IO, "trace-incomplete",
+                         "%s: the trace does not lead from its base to the live pairs",
+                         rec->options.workload);
+    }
+    mc_kvstore_free(&copy);
+    return status;
+}
+
+static mc_status run_program(recorder *rec, mc_error *error)
+{
+    mc_trace *trace = rec->trace;
+    bool copied = rec->options.kv ? mc_kvstore_copy(&trace->base_kv, &rec->store)
+                                  : mc_disk_copy(&trace->base, &rec->disk);
+    if (!copied) {
+        return fail_memory(error, rec);
+    }
+    write_settings(rec, mc_mode_names[rec->options.mode], mc_sync_names[rec->options.sync]);
+    mc_status status = open_vfs(rec, &rec->store, trace, error);
+    if (status == MC_OK) {
+        status = mc_runner_open(&rec->runner, error);
+    }
+    if (status == MC_OK) {
+        status = run_scripts(rec, &rec->program.program, error);
+    }
+    if (status == MC_OK) {
+        status = rec->options.kv ? prove_store(rec, error) : prove_files(rec, error);
+    }
+    size_t op_count = trace->op_count;
+    close_vfs(rec);
+    trace->op_count = op_count;
+    return status;
+}
+
+static mc_status record_all(recorder *rec, mc_error *error)
+{
+    mc_trace *trace = rec->trace;
+    mc_status status = mc_program_make(&rec->program, &rec->options, error);
+    if (status != MC_OK) {
+        return status;
+    }
+    trace->is_kv = rec->options.kv;
+    trace->kv_build = rec->options.kv_build;
+    trace->database[0] = "main.db";
+    trace->database[1] = rec->program.attach ? "aux.db" : NULL;
+    trace->database_count = rec->program.attach ? 2 : 1;
+    status = run_setup(rec, error);
+    if (status == MC_OK) {
+        status = witness_base(rec, error);
+    }
+    return status == MC_OK ? run_program(rec, error) : status;
+}
+
+mc_status mc_record(const mc_record_options *options, mc_trace *trace, mc_error *error)
+{
+    assert(trace->op == NULL && trace->op_count == 0);
+    mc_status status = check_options(options, error);
+    if (status != MC_OK) {
+        return status;
+    }
+    trace->arena.limit_bytes = MC_TRACE_ARENA_BYTES;
+    recorder *rec = calloc(1, sizeof *rec);
+    if (rec == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "no memory to record");
+    }
+    rec->options = *options;
+    rec->trace = trace;
+    rec->arena.limit_bytes = MC_TRACE_ARENA_BYTES;
+    rec->program.arena = &rec->arena;
+    status = record_all(rec, error);
+    mc_disk_free(&rec->disk);
+    mc_kvstore_free(&rec->store);
+    mc_arena_free(&rec->arena);
+    free(rec);
+    if (status != MC_OK) {
+        mc_trace_free(trace);
+    }
+    return status;
+}

@@ -1,0 +1,112 @@
+/* witness.c: reading a database through the connection that just committed to it.
+ *
+ * sqlite3_serialize reads every page through the pager of the live connection, from its cache, the
+ * WAL or the file, as any query would; it shares nothing with core/. Two traps: it asks the b-tree
+ * for its page size before it has read page 1, and on a database of no pages it commits an empty
+ * transaction, which would create the file it was to look at. So sizes are asked for first. */
+#include "crashsim/witness.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/pages.h"
+
+static mc_status pragma_number(sqlite3 *db, const char *schema, const char *pragma,
+                               sqlite3_int64 *out, mc_error *error)
+{
+    sqlite3_stmt *stmt = NULL;
+    char *sql = sqlite3_mprintf("PRAGMA \"%w\".%s", schema, pragma);
+    int rc = sql == NULL ? SQLITE_NOMEM : sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+    sqlite3_free(sql);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+        *out = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    }
+    (void)sqlite3_finalize(stmt);
+    if (rc != SQLITE_ROW) {
+        return mc_fail(error, MC_IO, "witness-failed", "witness: %s of %s: %s", pragma, schema,
+                       sqlite3_errmsg(db));
+    }
+    return MC_OK;
+}
+
+typedef struct undefined_pages {
+    uint64_t *hash;
+    uint32_t page_count;
+} undefined_pages;
+
+static void forget_page(void *context, uint32_t page_number)
+{
+    const undefined_pages *pages = context;
+    assert(page_number >= 1 && page_number <= pages->page_count);
+    pages->hash[page_number - 1] = 0;
+}
+
+static mc_status hash_pages(const uint8_t *bytes, mc_arena *arena, mc_witness *out, mc_error *error)
+{
+    uint64_t *hash = mc_arena_calloc(arena, out->page_count, sizeof *hash);
+    const uint8_t **page = calloc(out->page_count, sizeof *page);
+    if (hash == NULL || page == NULL) {
+        free(page);
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "witness: no memory for %u pages",
+                       out->page_count);
+    }
+    for (uint32_t i = 0; i < out->page_count; i++) {
+        page[i] = bytes + (size_t)i * out->page_size;
+        hash[i] = mc_page_hash(i + 1, page[i], out->page_size);
+    }
+    uint32_t lock_byte_page = mc_lock_byte_page(out->page_size);
+    if (lock_byte_page <= out->page_count) {
+        hash[lock_byte_page - 1] = 0;
+    }
+    mc_image image = {.page_size = out->page_size, .page_count = out->page_count, .page = page};
+    undefined_pages undefined = {.hash = hash, .page_count = out->page_count};
+    mc_pages_freelist_leaves(&image, forget_page, &undefined);
+    free(page);
+    out->page_hash = hash;
+    return MC_OK;
+}
+
+mc_status mc_witness_read(sqlite3 *db, const char *schema, uint64_t limit_bytes, mc_arena *arena,
+                          mc_witness *out, mc_error *error)
+{
+    assert(sqlite3_get_autocommit(db));
+    sqlite3_int64 page_count = 0;
+    sqlite3_int64 page_size = 0;
+    mc_status status = pragma_number(db, schema, "page_count", &page_count, error);
+    if (status == MC_OK) {
+        status = pragma_number(db, schema, "page_size", &page_size, error);
+    }
+    if (status != MC_OK) {
+        return status;
+    }
+    *out = (mc_witness){.page_size = (uint32_t)page_size, .page_count = (uint32_t)page_count};
+    if (page_count == 0) {
+        return MC_OK;
+    }
+    if ((uint64_t)page_count * (uint64_t)page_size > limit_bytes) {
+        out->page_count = MC_WITNESS_NONE;
+        return MC_OK;
+    }
+    sqlite3_int64 size = 0;
+    uint8_t *bytes = sqlite3_serialize(db, schema, &size, 0);
+    if (bytes == NULL || size != page_count * page_size) {
+        sqlite3_free(bytes);
+        return mc_fail(error, MC_IO, "witness-failed", "witness: cannot serialize %s: %s", schema,
+                       sqlite3_errmsg(db));
+    }
+    status = hash_pages(bytes, arena, out, error);
+    sqlite3_free(bytes);
+    return status;
+}
+
+bool mc_witness_equal(const mc_witness *a, const mc_witness *b)
+{
+    if (a->page_count == MC_WITNESS_NONE || a->page_count != b->page_count) {
+        return false;
+    }
+    return a->page_count == 0 ||
+           (a->page_size == b->page_size &&
+            memcmp(a->page_hash, b->page_hash, a->page_count * sizeof *a->page_hash) == 0);
+}
