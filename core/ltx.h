@@ -3,12 +3,15 @@
  *
  * All integers big-endian:
  *
- *     header    100 bytes: "LTX1"; u32 flags = 2 (no checksum); u32 page size; u32 commit: size of
- * the database in pages; u64 smallest and u64 largest txid; i64 timestamp, ms; then zeros: u64
- * pre-apply checksum, i64 WAL offset, i64 WAL size, u32 salt1, u32 salt2, u64 node id, 28 reserved
- * bytes frames    per page, ascending: u32 page number, u16 flags = 1, u32 compressed size, LZ4
- * block end       6 zero bytes index     per page three LEB128 numbers: page number, offset of its
- * frame, size of its frame; then one 0 footer    u64 size of the index; 16 zero bytes
+ *     header    100 bytes: "LTX1"; u32 flags = 2 (no checksum); u32 page size; u32 commit, the size
+ *               of the database in pages; u64 smallest and u64 largest txid; i64 timestamp in ms;
+ *               then zeros: u64 pre-apply checksum, i64 WAL offset, i64 WAL size, u32 salt1,
+ *               u32 salt2, u64 node id, 20 reserved bytes
+ *     frames    per page, ascending: u32 page number, u16 flags = 1, u32 compressed size, LZ4 block
+ *     end       6 zero bytes
+ *     index     per page three LEB128 numbers: page number, offset of its frame, size of its frame;
+ *               then one 0
+ *     footer    u64 size of the index; 16 zero bytes
  *
  * The decoder believes nothing twice written: the index must be the one that the frames imply, and
  * every field that v2 leaves zero must be zero. So what decodes is what some encoder of this format

@@ -2,11 +2,12 @@
  *
  * A v1 actor kept its SQLite files in a key-value store:
  *
- *     08 01 00 TAG               metadata, 10 bytes: u16 LE version = 1, u64 LE size in bytes
+ *     08 01 00 TAG                metadata, 10 bytes: u16 LE version = 1, u64 LE size in bytes
  *     08 01 01 TAG  u32 BE index  bytes [index * 4096, ...) of the file, at most 4096
  *
- * with TAG 0 main, 1 journal, 2 wal, 3 shm (source: rivet-dev/rivet, sqlite-native kv.rs and
- * vfs.rs). The metadata alone says whether a file exists and how long it is. Chunks are bytes and
+ * with TAG 0 main, 1 journal, 2 wal, 3 shm (source: rivet-dev/rivet, sqlite-native kv.rs, vfs.rs).
+ *
+ * The metadata alone says whether a file exists and how long it is. Chunks are bytes and
  * nothing else: one that is missing or short reads as zeros, one at or past the size is invisible,
  * and chunks without metadata belong to no file. A crash between requests leaves all of these.
  *
