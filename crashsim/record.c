@@ -111,6 +111,15 @@ static void close_vfs(recorder *rec)
     }
 }
 
+static bool has_main(const recorder *rec)
+{
+    if (rec->options.kv) {
+        return rec->store.count > 0;
+    }
+    uint16_t number = mc_disk_find(&rec->disk, "main.db");
+    return number != MC_DISK_NONE && rec->disk.file[number].exists;
+}
+
 /* The settings that shape what a commit writes, said in full so that no build's defaults matter
  * (Debian's SQLite has secure_delete on, for one). The journal mode comes last: switching to WAL
  * writes page 1, whose layout the others decide. */
@@ -132,10 +141,13 @@ static void write_settings(recorder *rec, const char *mode, const char *sync)
     }
     for (int i = 0; i < (rec->program.attach ? 2 : 1); i++) {
         used += snprintf(out + used, room - (size_t)used,
-                         "; PRAGMA %s.page_size=%u; PRAGMA %s.auto_vacuum=%s; "
-                         "PRAGMA %s.secure_delete=OFF; PRAGMA %s.synchronous=%s",
-                         schema[i], options->page_size, schema[i],
-                         rec->program.auto_vacuum ? "FULL" : "NONE", schema[i], schema[i], sync);
+                         "; PRAGMA %s.page_size=%u; PRAGMA %s.secure_delete=OFF; "
+                         "PRAGMA %s.synchronous=%s",
+                         schema[i], options->page_size, schema[i], schema[i], sync);
+        if (!has_main(rec)) { /* to an existing database it would be a commit of its own */
+            used += snprintf(out + used, room - (size_t)used, "; PRAGMA %s.auto_vacuum=%s",
+                             schema[i], rec->program.auto_vacuum ? "FULL" : "NONE");
+        }
         if (cache != 0) {
             used += snprintf(out + used, room - (size_t)used, "; PRAGMA %s.cache_size=%u",
                              schema[i], cache);
@@ -199,15 +211,6 @@ static mc_status run_setup(recorder *rec, mc_error *error)
     }
     close_vfs(rec);
     return status;
-}
-
-static bool has_main(const recorder *rec)
-{
-    if (rec->options.kv) {
-        return rec->store.count > 0;
-    }
-    uint16_t number = mc_disk_find(&rec->disk, "main.db");
-    return number != MC_DISK_NONE && rec->disk.file[number].exists;
 }
 
 /* Witness 0: what a connection that opens a copy of the base sees. */

@@ -19,11 +19,44 @@ enum { TEXTS_FIRST = 64 };
 #define SUPER_JOURNAL_MODES                                                                        \
     ((1u << MC_MODE_DELETE) | (1u << MC_MODE_TRUNCATE) | (1u << MC_MODE_PERSIST))
 
+#define SWITCH_MODES (SUPER_JOURNAL_MODES | WAL_MODE)
+
 const mc_workload mc_workloads[] = {
     {"grow", "an empty directory becomes a database that every transaction lengthens", 12,
      EVERY_MODE, true, mc_make_grow},
     {"inplace", "updates of fixed size to rows all over a table: nothing moves, nothing grows", 8,
      EVERY_MODE, true, mc_make_inplace},
+    {"indexed", "rows changed, removed and added under two indexes: b-trees split and merge", 12,
+     EVERY_MODE, true, mc_make_indexed},
+    {"spill", "transactions larger than the cache: pages reach the file before COMMIT", 3,
+     EVERY_MODE, true, mc_make_spill},
+    {"ddl", "tables, indexes, views and triggers made, altered and dropped", 2, EVERY_MODE, true,
+     mc_make_ddl},
+    {"overflow", "rows of several pages whose chains grow, shrink and are freed", 16, EVERY_MODE,
+     true, mc_make_overflow},
+    {"vacuum", "VACUUM after a third of the rows went: every page is rewritten, the file shrinks", 3,
+     EVERY_MODE, true, mc_make_vacuum},
+    {"shrink", "auto_vacuum moves pages to the front and cuts the file at each commit", 9,
+     EVERY_MODE, false, mc_make_shrink},
+    {"freed", "pages taken and freed within one transaction, some of them spilled in between", 6,
+     EVERY_MODE, true, mc_make_freed},
+    {"rollback", "transactions that spill and are rolled back, between others that commit", 3,
+     ROLLBACK_MODES, true, mc_make_rollback},
+    {"savepoint", "nested savepoints rolled back to after they spilled, then written over", 2,
+     ROLLBACK_MODES, true, mc_make_savepoint},
+    {"attach", "transactions over two databases, tied together by a super-journal", 6,
+     SUPER_JOURNAL_MODES, false, mc_make_attach},
+    {"checkpoint", "passive, full, restart and truncate checkpoints, with and without a reader", 2,
+     WAL_MODE, false, mc_make_checkpoint},
+    {"walreset", "the WAL starts over: few new frames before many stale ones", 4, WAL_MODE, false,
+     mc_make_walreset},
+    {"blob", "blobs that grow step by step over the limits of cell, page and chain", 18, EVERY_MODE,
+     true, mc_make_blob},
+    {"modes", "the journal mode changes between commits, to WAL and back", 2, SWITCH_MODES, false,
+     mc_make_modes},
+    {"equal", "commits that change nothing, and contents that return: snapshots that are equal", 3,
+     EVERY_MODE, true, mc_make_equal},
+    {"mixed", "a seeded random program of everything above", 24, EVERY_MODE, true, mc_make_mixed},
     {NULL, NULL, 0, 0, false, NULL},
 };
 

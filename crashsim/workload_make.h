@@ -26,9 +26,11 @@
         }                                                                                          \
     } while (0)
 
-/* Setup of SCHEMA.t(id, version, data): about 60 pages at any page size. */
+/* Setup of SCHEMA.t(id, version, data) with `rows` rows, MC_ROWS_A_PAGE of them on each page at any
+ * page size, and MC_ROWS of them on about 60 pages. */
+enum { MC_ROWS_A_PAGE = 6, MC_ROWS = 342 };
 mc_status mc_setup_rows(mc_program *program, const mc_record_options *options, const char *schema,
-                        mc_error *error);
+                        uint32_t rows, mc_error *error);
 
 /* One UPDATE of rows of `table`, which is like t, to contents of the same size. */
 mc_status mc_do_update(mc_program *program, const mc_record_options *options, const char *table,
@@ -40,7 +42,17 @@ mc_status mc_do_insert(mc_program *program, const mc_record_options *options, co
 
 typedef mc_status mc_maker(mc_program *program, const mc_record_options *options, mc_error *error);
 
-mc_maker mc_make_grow, mc_make_inplace;
+/* workload_rows.c */
+mc_maker mc_make_grow, mc_make_inplace, mc_make_indexed, mc_make_spill, mc_make_overflow,
+    mc_make_blob, mc_make_freed, mc_make_equal;
+/* workload_shape.c */
+mc_maker mc_make_ddl, mc_make_vacuum, mc_make_shrink, mc_make_attach;
+/* workload_undo.c */
+mc_maker mc_make_rollback, mc_make_savepoint;
+/* workload_wal.c */
+mc_maker mc_make_checkpoint, mc_make_walreset, mc_make_modes;
+/* workload_mixed.c */
+mc_maker mc_make_mixed;
 
 /* A user's FILE.sql. */
 mc_status mc_make_from_file(mc_program *program, const char *path, mc_error *error);
