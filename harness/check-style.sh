@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# check-style.sh [TREE]: the rules of this tree that a program can check, one line for each breach.
+#
+#   - a source file has at most 700 lines and no tab, a function at most 80 lines: beyond that a
+#     second idea is hiding in it. A script's line has at most 110 columns; clang-format sees to C's;
+#   - no file names a path of somebody's machine;
+#   - the rooms depend on each other one way: reports -> harness -> crashsim -> core, with cli on top
+#     and fuzz beside harness; what is included is named by its path from the top;
+#   - core/ is functions over bytes: the C library, xxHash and LZ4, no files, no output, no exit, and
+#     memory only through an arena. Its tests may use what they need.
+#
+# Exit status: 0 when all hold, 1 when one is broken.
+set -euo pipefail
+cd "${1:-$(dirname "$0")/..}"
+
+# All files of the tree that git would keep, or all there are where git does not know it.
+files() {
+    if [ -e .git ]; then
+        git ls-files --cached --others --exclude-standard "$@" | while read -r file; do
+            [ ! -f "$file" ] || echo "$file"
+        done
+    else
+        local pattern
+        for pattern in "$@"; do
+            find . -type f -name "${pattern##*/}" -not -path './build*' | sed 's#^\./##'
+        done
+    fi
+}
+
+# The rooms whose headers a room may include.
+allowed_rooms() {
+    case $1 in
+    core) echo core ;;
+    crashsim) echo core crashsim ;;
+    harness) echo core crashsim harness ;;
+    reports) echo core crashsim harness reports ;;
+    cli) echo core crashsim harness reports cli ;;
+    fuzz) echo core crashsim fuzz ;;
+    esac
+}
+
+check_shape() {
+    files '*.c' '*.h' '*.sh' '*.py' | while read -r file; do
+        LC_ALL=C.UTF-8 awk -v file="$file" '
+            function breach(line, what) { print file ":" line ": " what }
+            file !~ /\.[ch]$/ && length($0) > 110 { breach(FNR, "more than 110 columns") }
+            /\t/ { breach(FNR, "a tab") }
+            file ~ /\.[ch]$/ && /^{/ { start = FNR }
+            file ~ /\.[ch]$/ && /^}/ {
+                if (start && FNR - start > 81) {
+                    breach(start, "a function of more than 80 lines")
+                }
+                start = 0
+            }
+            END { if (FNR > 700) { breach(FNR, "a file of more than 700 lines") } }' "$file"
+    done
+}
+
+check_paths() {
+    files '*.c' '*.h' '*.sh' '*.py' '*.md' '*.txt' '*.json' '*.in' '*.1' '*.cmake' '.ci/run' |
+        grep -v '^corpus/' | while read -r file; do
+        grep -nE '(^|[^A-Za-z0-9_.}])/(work|root|home/[a-z]+|tmp/(sq|build))[/-]' "$file" /dev/null |
+            sed -E 's/^([^:]*:[0-9]*):.*/\1: a path of a machine/' || true
+    done
+}
+
+check_rooms() {
+    files '*.c' '*.h' | while read -r file; do
+        local room=${file%%/*} included
+        grep -nE '^ *# *include "' "$file" | sed -E 's/^([0-9]+):[^"]*"([^"]*)".*/\1 \2/' |
+            while read -r line included; do
+                case " $(allowed_rooms "$room") " in
+                *" ${included%%/*} "*) ;;
+                *) echo "$file:$line: $room must not include $included" ;;
+                esac
+            done
+    done
+}
+
+check_core() {
+    local headers='assert|errno|inttypes|limits|lz4|stdalign|stdarg|stdbool|stddef|stdint|stdio'
+    headers="$headers|string|xxhash"
+    local calls='f(open|read|write|close|printf|puts|putc|flush)|printf|puts|putchar|perror|exit|abort'
+    calls="$calls|getenv|system|time|rand|open|read|write|mmap"
+    files 'core/*.c' 'core/*.h' | grep -E '^core/[^/]*$' | while read -r file; do
+        grep -nE '^ *# *include <' "$file" | grep -vE "<($headers)\.h>" |
+            { [ "$file" = core/arena.c ] && grep -v '<stdlib.h>' || cat; } |
+            sed -E "s#^([0-9]+):.*<(.*)>.*#$file:\1: core must not include \2#"
+        grep -nE "(^|[^A-Za-z0-9_>.])($calls)\(" "$file" | grep -vE '^[0-9]+: *(/?\*|//)' |
+            sed -E "s#^([0-9]+):.*#$file:\1: core does no I/O and never exits#" || true
+    done
+}
+
+# Each check prints what it finds; its status says nothing (a grep that finds nothing fails).
+breaches=$(check_shape; check_paths; check_rooms; check_core; true)
+if [ -n "$breaches" ]; then
+    echo "$breaches"
+    exit 1
+fi
+echo "style: $(files '*.c' '*.h' '*.sh' | wc -l) files, no breach"

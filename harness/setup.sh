@@ -1,0 +1,143 @@
+# setup.sh: what the scripts beside it share; sourced, never run.
+#
+# A machine is a Debian or Ubuntu with at least git. What is missing is found by looking for the thing
+# itself, not for its package, so a compiler or a library that came from elsewhere counts; only what is
+# missing is installed, and only then is the package list refreshed. A second start changes nothing.
+# What these functions say goes to stderr: stdout belongs to the program that is started in the end.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cores=$(nproc 2>/dev/null || echo 2)
+
+say() {
+    echo "midcommit: $*" >&2
+}
+
+# die STATUS WHAT: WHY
+die() {
+    local status=$1
+    shift
+    say "$@"
+    exit "$status"
+}
+
+# What a purpose needs: how to see that it is there, and the package that brings it.
+needs_of() {
+    case $1 in
+    build)
+        cat <<'END'
+command cc build-essential
+header stdlib.h libc6-dev
+command cmake cmake
+command ninja ninja-build
+command pkg-config pkg-config
+module sqlite3 libsqlite3-dev
+module libxxhash libxxhash-dev
+module liblz4 liblz4-dev
+module lmdb liblmdb-dev
+module jansson libjansson-dev
+END
+        ;;
+    test)
+        needs_of build
+        echo "module cmocka libcmocka-dev"
+        ;;
+    ci)
+        needs_of test
+        cat <<'END'
+command clang clang
+clang-runtime asan libclang-rt-14-dev
+command clang-format-14 clang-format-14
+command npm npm
+END
+        ;;
+    amalgamation)
+        cat <<'END'
+command cc build-essential
+command make make
+command tclsh tcl
+command xz xz-utils
+END
+        ;;
+    esac
+}
+
+is_there() {
+    case $1 in
+    command) command -v "$2" >/dev/null ;;
+    module) pkg-config --exists "$2" 2>/dev/null ;;
+    header) echo "#include <$2>" | cc -E - >/dev/null 2>&1 ;;
+    clang-runtime)
+        [ -n "$(find "$(clang --print-resource-dir 2>/dev/null || echo /nonexistent)/" \
+            -name "libclang_rt.$2*" -print -quit 2>/dev/null)" ]
+        ;;
+    esac
+}
+
+# The packages that PURPOSE lacks, one a line.
+missing_packages() {
+    local kind name package
+    needs_of "$1" | while read -r kind name package; do
+        is_there "$kind" "$name" || echo "$package"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        command -v sudo >/dev/null || die 3 "install: not root, and there is no sudo"
+        sudo "$@"
+    fi
+}
+
+# apt-get that asks nothing; its output is shown only when it fails.
+quiet_apt_get() {
+    local log status=0
+    log=$(mktemp)
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" \
+        >"$log" 2>&1 </dev/null || status=$?
+    [ "$status" = 0 ] || tail -n 5 "$log" >&2
+    rm -f "$log"
+    return "$status"
+}
+
+# need PURPOSE: installs what PURPOSE lacks.
+need() {
+    local packages
+    packages=$(missing_packages "$1" | sort -u | tr '\n' ' ')
+    [ -n "$packages" ] || return 0
+    command -v apt-get >/dev/null ||
+        die 3 "install: no apt-get here; please install what these packages hold: $packages"
+    say "installing $packages"
+    quiet_apt_get update || die 3 "install: the package list cannot be refreshed"
+    # shellcheck disable=SC2086 # a list of words
+    quiet_apt_get install -y --no-install-recommends $packages ||
+        die 3 "install: apt-get could not install $packages"
+    packages=$(missing_packages "$1" | tr '\n' ' ')
+    [ -z "$packages" ] || die 3 "install: still missing after installing: $packages"
+}
+
+# build DIR CMAKE_ARGUMENT...: configures DIR anew when its arguments changed, and builds it. Two at a
+# time wait for each other.
+build() {
+    local dir=$1 log=$1/build.log arguments
+    shift
+    mkdir -p "$dir"
+    arguments=$(printf '%s\n' "$@")
+    (
+        flock 9
+        if [ ! -f "$dir/build.ninja" ] ||
+            [ "$(cat "$dir/arguments" 2>/dev/null)" != "$arguments" ]; then
+            say "configuring ${dir#"$top"/}"
+            rm -rf "$dir/CMakeCache.txt" "$dir/CMakeFiles"
+            cmake -S "$top" -B "$dir" "$@" >"$log" 2>&1 ||
+                { tail -n 15 "$log" >&2; exit 1; }
+            printf '%s' "$arguments" >"$dir/arguments"
+        fi
+        case $(ninja -C "$dir" -n 2>/dev/null) in
+        *"no work to do"*) ;;
+        *) say "building ${dir#"$top"/}" ;;
+        esac
+        ninja -C "$dir" -j "$cores" >"$log" 2>&1 || { grep -A 15 FAILED "$log" >&2; exit 1; }
+    ) 9>"$dir/build.lock" || die 3 "build: ${dir#"$top"/} failed, see ${log#"$top"/}"
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Promise: check-style.sh finds a breach of each of its rules, names the place, and passes without one.
+set -euo pipefail
+check=$(cd "$(dirname "$0")/.." && pwd)/check-style.sh
+tree=$(mktemp -d)
+trap 'rm -rf "$tree"' EXIT
+mkdir "$tree/core" "$tree/crashsim" "$tree/harness" "$tree/core/test"
+failures=0
+
+# breach WANTED FILE: FILE's content is on stdin; "" wants no breach.
+breach() {
+    local wanted=$1 file=$2 found status=0
+    cat >"$tree/$file"
+    found=$("$check" "$tree") || status=$?
+    rm "$tree/$file"
+    if [ -n "$wanted" ] && { [ "$status" != 1 ] || [ "$found" != "$file:$wanted" ]; }; then
+        echo "$file: wanted '$file:$wanted', got status $status: $found"
+        failures=$((failures + 1))
+    elif [ -z "$wanted" ] && [ "$status" != 0 ]; then
+        echo "$file: wanted no breach, got: $found"
+        failures=$((failures + 1))
+    fi
+}
+
+repeat() {
+    local i
+    for ((i = 0; i < $1; i++)); do
+        echo "$2"
+    done
+}
+
+place=/wor # in two parts, so that this file names no such path itself
+
+repeat 700 "x" | breach "" core/long.c
+repeat 701 "x" | breach "701: a file of more than 700 lines" core/long.c
+printf 'a\n\tb\n' | breach "2: a tab" harness/tab.h
+{ echo "void f(void)"; echo "{"; repeat 80 "    x();"; echo "}"; } | breach "" core/function.c
+{ echo "void f(void)"; echo "{"; repeat 81 "    x();"; echo "}"; } |
+    breach "2: a function of more than 80 lines" core/function.c
+printf '%0111d\n' 0 | breach "1: more than 110 columns" harness/wide.sh
+echo "see ${place}k/notes" | breach "1: a path of a machine" harness/notes.md
+echo "/* ${place}k/data */" | breach "1: a path of a machine" core/path.c
+echo "a frame${place}k/page" | breach "" harness/notes.md
+echo '#include "core/image.h"' | breach "" harness/fine.c
+echo '#include "harness/oracle.h"' | breach "1: core must not include harness/oracle.h" core/up.c
+echo '#include "harness/oracle.h"' | breach "1: crashsim must not include harness/oracle.h" crashsim/up.h
+echo '#include "image.h"' | breach "1: core must not include image.h" core/near.c
+echo '#include <sqlite3.h>' | breach "1: core must not include sqlite3.h" core/sql.c
+echo '#include <sqlite3.h>' | breach "" core/test/sql.c
+echo '#include <stdlib.h>' | breach "1: core must not include stdlib.h" core/heap.c
+echo '#include <stdlib.h>' | breach "" core/arena.c
+echo '    fopen("x", "r");' | breach "1: core does no I/O and never exits" core/io.c
+echo '    n = snprintf(out, 3, "x");' | breach "" core/io.c
+echo '    visitor->read(1);' | breach "" core/io.c
+[ "$failures" = 0 ]
