@@ -78,18 +78,24 @@ const uint8_t *mc_journal_super_name(const mc_file *journal, size_t *name_size)
     return name;
 }
 
-/* A named super-journal that is gone, or empty, means that the transaction it belongs to committed
- * everywhere (pager.c pager_playback). */
-static bool super_journal_missing(const mc_files *files)
+/* The file that the journal names as its super-journal. False when it names none. */
+static bool find_super_journal(const mc_files *files, mc_file *out)
 {
     size_t name_size;
     const uint8_t *name = mc_journal_super_name(&files->journal, &name_size);
+    *out = (mc_file){0};
     if (name == NULL) {
         return false;
     }
-    mc_file super = {0};
-    bool found = files->other != NULL && files->other(files->context, name, name_size, &super);
-    return !found || !super.exists || super.size == 0;
+    if (files->other == NULL || !files->other(files->context, name, name_size, out)) {
+        *out = (mc_file){0};
+    }
+    return true;
+}
+
+static bool is_same_file(const mc_file *a, const mc_file *b)
+{
+    return a->exists && b->exists && a->size > 0 && a->size == b->size && a->data == b->data;
 }
 
 /* Null when the journal may be hot, else why it is not (pager.c hasHotJournal). */
@@ -236,16 +242,27 @@ static mc_status play_back(playback *play, const mc_file *main, mc_arena *arena,
 mc_status mc_journal_read(const mc_files *files, mc_arena *arena, mc_journal *out, mc_error *error)
 {
     *out = (mc_journal){.why = not_hot(files)};
-    if (out->why == NULL && super_journal_missing(files)) {
-        out->why = "super-journal-missing";
-    }
     if (out->why != NULL) {
         return MC_OK;
     }
+    mc_file super;
+    if (find_super_journal(files, &super)) {
+        /* Gone or empty means that its transaction committed everywhere (pager.c pager_playback).
+         */
+        if (!super.exists || super.size == 0) {
+            out->why = "super-journal-missing";
+            return MC_OK;
+        }
+        if (is_same_file(&super, &files->main) || is_same_file(&super, &files->journal) ||
+            is_same_file(&super, &files->wal)) {
+            return mc_fail(
+                error, MC_REFUSED, "super-journal-self",
+                "journal: the super-journal named at its end is a file of this database");
+        }
+    }
     out->hot = true;
-    uint64_t size = mc_journal_file_size(&files->journal);
     playback play = {
-        .reader = mc_reader_init(files->journal.data, size),
+        .reader = mc_reader_init(files->journal.data, mc_journal_file_size(&files->journal)),
         .out = out,
         .sector_size = READER_SECTOR_BYTES,
     };

@@ -40,7 +40,9 @@ typedef struct mc_journal {
 } mc_journal;
 
 /* Decides whether the journal of `files` is hot and lists what it restores. `arena` holds the list.
- * Fails only without memory. */
+ * Fails without memory, and with MC_REFUSED "super-journal-self" when a hot journal names a file of
+ * its own database as its super-journal, which no SQLite writes: after playback SQLite would delete
+ * that file, main even, or fail to find the journal that it has just deleted (pager_delsuper). */
 mc_status mc_journal_read(const mc_files *files, mc_arena *arena, mc_journal *out, mc_error *error);
 
 /* The cheap part of that: could the journal be hot at all (exists, not empty, first byte not zero,

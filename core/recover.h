@@ -18,7 +18,7 @@ mc_status mc_recover_page_count(const uint8_t *page1, uint32_t page_size, uint32
                                 uint32_t *page_count, mc_error *error);
 
 /* The whole of it: out->image and out->sidecars for files. MC_REFUSED is what stock SQLite cannot
- * open or read; besides the reasons of dbheader.h and "wal-version" there are
+ * open or read; besides the reasons of dbheader.h, "wal-version" and "super-journal-self" there are
  *   main-missing   no main file: SQLite can only make a new one
  *   wal-page-size  a page would come from a WAL frame smaller than the page; SQLite takes the rest
  *                  from uninitialised memory (wal.c sqlite3WalReadFrame), so no answer is right

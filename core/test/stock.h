@@ -281,6 +281,7 @@ static int stock_code_for(const char *reason)
         {"schema-format", SQLITE_ERROR},
         {"wal-version", SQLITE_CANTOPEN},
         {"main-missing", SQLITE_CANTOPEN},
+        {"super-journal-self", 0},
         {"wal-page-size", 0},
         {"too-large", 0},
     };
@@ -343,8 +344,10 @@ STOCK_UNUSED static void stock_compare(const stock_dir *dir, const stock_state *
     stock_write(dir, state);
     stock_ask(dir, &stock);
     if (!stock_agree(ours, &stock, problem, sizeof problem)) {
-        stock_write(dir, state); /* what SQLite was given stays for a debugger's eyes */
-        fail_msg("%s: %s (files kept in %s)", what, problem, dir->path);
+        stock_dir kept;
+        stock_dir_make(&kept);
+        stock_write(&kept, state);
+        fail_msg("%s: %s (files kept in %s)", what, problem, kept.path);
     }
     if (stock_code != NULL) {
         *stock_code = stock.code;

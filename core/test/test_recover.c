@@ -1,0 +1,333 @@
+/* Main files and the assembly of an image, before recover and stock SQLite side by side. */
+#include "core/test/forge.h"
+#include "core/v1.h"
+
+static stock_dir dir;
+static forge_base base;
+
+typedef struct header_craft {
+    const char *name;
+    size_t offset;
+    uint8_t value;
+    forge_outcome outcome;
+    const char *reason;
+} header_craft;
+
+/* One byte of main's header each; page size 4096. A count that no longer equals version-valid-for
+ * leaves the file's size, so those rows change nothing that counts. */
+static const header_craft headers[] = {
+    {"magic", 0, 's', FORGE_REFUSED, "bad-magic"},
+    {"magic's zero", 15, 1, FORGE_REFUSED, "bad-magic"},
+    {"page size 1000h + 100h", 16, 0x11, FORGE_REFUSED, "page-size"},
+    {"page size 256", 16, 0x01, FORGE_REFUSED, "page-size"},
+    {"page size 0", 16, 0x00, FORGE_REFUSED, "page-size"},
+    {"page size 1001h", 17, 0x01, FORGE_REFUSED, "page-size"},
+    {"page size 2048", 16, 0x08, FORGE_MIXED, NULL},
+    {"page size 8192", 16, 0x20, FORGE_REFUSED, "page-count"},
+    {"write version 3", 18, 3, FORGE_MIXED, NULL},
+    {"read version 2", 19, 2, FORGE_MIXED, NULL},
+    {"read version 3", 19, 3, FORGE_REFUSED, "read-version"},
+    {"reserved 255", 20, 255, FORGE_MIXED, NULL},
+    {"fraction 63", 21, 63, FORGE_REFUSED, "payload-fractions"},
+    {"fraction 31", 22, 31, FORGE_REFUSED, "payload-fractions"},
+    {"fraction 33", 23, 33, FORGE_REFUSED, "payload-fractions"},
+    {"count too large", 30, 1, FORGE_REFUSED, "page-count"},
+    {"schema format 5", 47, 5, FORGE_REFUSED, "schema-format"},
+    {"schema format 256", 46, 1, FORGE_MIXED, NULL},
+    {"text encoding 4", 59, 4, FORGE_MIXED, NULL},
+    {"change counter only", 24, 1, FORGE_MIXED, NULL},
+    {"index page as page 1", 100, 10, FORGE_REFUSED, "schema-root"},
+    {"no page type", 100, 0, FORGE_REFUSED, "schema-root"},
+    {"too many cells", 103, 0xff, FORGE_REFUSED, "schema-root"},
+};
+
+/* Promise: each header field leads to the refusal, or to the pages, that stock SQLite comes to. */
+static void main_headers(void **unused)
+{
+    (void)unused;
+    stock_state state = {0};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        const header_craft *row = &headers[i];
+        stock_set(&state.file[STOCK_MAIN], base.before.data, base.before.size);
+        state.file[STOCK_MAIN].data[row->offset] = row->value;
+        forge_expect(&dir, &base, &state, row->name, row->outcome, row->reason);
+    }
+    stock_free(&state);
+}
+
+static void set_count(stock_file *file, uint32_t count, uint32_t version_valid_for)
+{
+    mc_bytes_put_be32(file->data + 28, count);
+    mc_bytes_put_be32(file->data + 92, version_valid_for);
+}
+
+/* Promise: the number of pages is SQLite's for every relation of file size, count and counters. */
+static void main_sizes(void **unused)
+{
+    (void)unused;
+    stock_state state = {0};
+    stock_file *file = &state.file[STOCK_MAIN];
+    uint32_t pages = base.before_pages;
+    uint32_t counter = mc_bytes_get_be32(base.before.data + 24);
+
+    stock_set(file, base.before.data, base.before.size);
+    forge_expect(&dir, &base, &state, "whole", FORGE_BEFORE, NULL);
+    set_count(file, pages - 1, counter);
+    forge_expect(&dir, &base, &state, "one page fewer counted", FORGE_MIXED, NULL);
+    set_count(file, pages + 1, counter);
+    forge_expect(&dir, &base, &state, "one page more counted", FORGE_REFUSED, "page-count");
+    set_count(file, pages + 1, counter + 1);
+    forge_expect(&dir, &base, &state, "count not valid", FORGE_MIXED, NULL);
+    set_count(file, 0, counter);
+    forge_expect(&dir, &base, &state, "count 0", FORGE_MIXED, NULL);
+
+    stock_set(file, base.before.data, base.before.size / 2);
+    forge_expect(&dir, &base, &state, "half", FORGE_REFUSED, "page-count");
+    stock_set(file, base.before.data, base.before.size);
+    stock_resize(file, base.before.size + 100);
+    forge_expect(&dir, &base, &state, "100 bytes longer", FORGE_BEFORE, NULL);
+    set_count(file, 0, counter);
+    forge_expect(&dir, &base, &state, "100 bytes longer, no count", FORGE_MIXED, NULL);
+    stock_set(file, base.before.data, base.before.size - 1);
+    forge_expect(&dir, &base, &state, "a byte short", FORGE_MIXED, NULL);
+    stock_set(file, base.before.data, 99);
+    forge_expect(&dir, &base, &state, "99 bytes", FORGE_REFUSED, "page-count");
+    stock_set(file, NULL, 100);
+    forge_expect(&dir, &base, &state, "100 zeros", FORGE_REFUSED, "bad-magic");
+    stock_set(file, "x", 1);
+    forge_expect(&dir, &base, &state, "1 byte", FORGE_EMPTY, NULL);
+    stock_set(file, NULL, 0);
+    forge_expect(&dir, &base, &state, "0 bytes", FORGE_EMPTY, NULL);
+    stock_remove(file);
+    forge_expect(&dir, &base, &state, "no main", FORGE_REFUSED, "main-missing");
+    stock_free(&state);
+}
+
+/* Promise: at page size 512 the usable size may be 480 but not 479. */
+static void reserved_bytes(void **unused)
+{
+    (void)unused;
+    stock_state state = {0};
+    forge_base small = {0};
+    forge_base_make(&dir, 512, &small);
+    stock_set(&state.file[STOCK_MAIN], small.before.data, small.before.size);
+    state.file[STOCK_MAIN].data[20] = 33;
+    forge_expect(&dir, &small, &state, "33 reserved", FORGE_REFUSED, "reserved-bytes");
+    state.file[STOCK_MAIN].data[20] = 32;
+    forge_expect(&dir, &small, &state, "32 reserved", FORGE_MIXED, NULL);
+    forge_base_free(&small);
+    stock_free(&state);
+}
+
+/* Promise: a crash in a VACUUM that changes the page size is rolled back although main already
+ * states the new one, in both directions. */
+static void vacuum_to_another_page_size(void **unused)
+{
+    (void)unused;
+    static const uint32_t sizes[][2] = {{1024, 8192}, {8192, 1024}, {65536, 512}, {512, 65536}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        stock_state state = {0};
+        forge_base vacuumed = {0};
+        char sql[64];
+        forge_base_make(&dir, sizes[i][0], &vacuumed);
+        stock_set(&state.file[STOCK_MAIN], vacuumed.before.data, vacuumed.before.size);
+        stock_write(&dir, &state);
+        sqlite3 *db = forge_open(&dir);
+        (void)snprintf(sql, sizeof sql, "PRAGMA page_size=%u; VACUUM", sizes[i][1]);
+        stock_exec(db, sql);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        stock_read(&dir, &state);
+        stock_set(&vacuumed.after, state.file[STOCK_MAIN].data, state.file[STOCK_MAIN].size);
+        assert_true(mc_bytes_get_be16(vacuumed.after.data + 16) !=
+                    mc_bytes_get_be16(vacuumed.before.data + 16));
+        forge_journal header = forge_good_header(&vacuumed);
+        forge_crash(&vacuumed, &header, &state);
+        forge_expect(&dir, &vacuumed, &state, sql, FORGE_BEFORE, NULL);
+        forge_base_free(&vacuumed);
+        stock_free(&state);
+    }
+}
+
+static bool lies_in(const uint8_t *page, const stock_file *file)
+{
+    uintptr_t at = (uintptr_t)page;
+    return at >= (uintptr_t)file->data && at < (uintptr_t)file->data + file->size;
+}
+
+/* Promise: pages that lie whole in the input are borrowed from it, not copied. */
+static void pages_are_borrowed(void **unused)
+{
+    (void)unused;
+    stock_state state = {0};
+    stock_ours ours;
+    forge_journal header = forge_good_header(&base);
+    forge_crash(&base, &header, &state);
+    mc_bytes_put_be32(state.file[STOCK_JOURNAL].data + 8, 4);
+    forge_wal wal = forge_good_wal(base.page_size);
+    forge_wal_header(&state.file[STOCK_WAL], &wal);
+    const uint8_t *page = base.after.data + base.page_size;
+    forge_frame(&state.file[STOCK_WAL], &wal, 2, base.before_pages, page);
+    stock_compare(&dir, &state, "borrowed", &ours, NULL);
+    assert_int_equal(ours.status, MC_OK);
+    assert_int_equal(ours.import.sidecars, MC_SIDECAR_JOURNAL | MC_SIDECAR_WAL);
+    for (uint32_t n = 1; n <= base.before_pages; n++) {
+        int role = n == 2 ? STOCK_WAL : n <= 4 ? STOCK_JOURNAL : STOCK_MAIN;
+        assert_true(lies_in(ours.import.image.page[n - 1], &state.file[role]));
+    }
+    assert_true(ours.arena.used_bytes < base.page_size);
+    mc_arena_free(&ours.arena);
+    stock_free(&state);
+}
+
+/* Promise: sizes that a file only claims allocate nothing: a refusal or the counted pages come out.
+ */
+static void claimed_sizes(void **unused)
+{
+    (void)unused;
+    stock_state state = {0};
+    stock_ours ours;
+    forge_journal header = forge_good_header(&base);
+    header.count = 0xffffffff;
+    header.original_pages = 0xffffffff;
+    forge_crash(&base, &header, &state);
+    stock_recover(&dir, &state, &ours);
+    assert_int_equal(ours.status, MC_OK);
+    assert_true(forge_image_is(&ours.import.image, &base.before));
+    mc_arena_free(&ours.arena);
+
+    mc_bytes_put_be32(state.file[STOCK_JOURNAL].data + 512 + 4 + 28, 0); /* page 1's count */
+    stock_recover(&dir, &state, &ours);
+    assert_int_equal(ours.status, MC_REFUSED);
+    assert_string_equal(ours.error.reason, "too-large");
+    assert_true(ours.arena.used_bytes < 1 << 20);
+    mc_arena_free(&ours.arena);
+    stock_free(&state);
+}
+
+/* Promise: an arena of any size gives the image or an error, never a half image. */
+static void little_memory(void **unused)
+{
+    (void)unused;
+    stock_state state = {0};
+    forge_journal header = forge_good_header(&base);
+    forge_crash(&base, &header, &state);
+    stock_resize(&state.file[STOCK_MAIN], 3000);
+    bool done = false;
+    for (size_t limit = 16; !done; limit += 16) {
+        mc_files files = {.main = stock_view(&state.file[STOCK_MAIN]),
+                          .journal = stock_view(&state.file[STOCK_JOURNAL])};
+        mc_arena arena = {.limit_bytes = limit};
+        mc_import out = {0};
+        mc_error error = {0};
+        mc_status status = mc_recover_files(&files, &arena, &out, &error);
+        done = status == MC_OK;
+        if (!done) {
+            assert_true(status == MC_NO_MEMORY || strcmp(error.reason, "too-large") == 0);
+            assert_int_equal(out.image.page_count, 0);
+        } else {
+            assert_true(forge_image_is(&out.image, &base.before));
+        }
+        mc_arena_free(&arena);
+        assert_true(limit < 1 << 20);
+    }
+    stock_free(&state);
+}
+
+/* Promise: mc_recover_page_count is SQLite's rule, and refuses what it cannot be asked for. */
+static void page_count_rule(void **unused)
+{
+    (void)unused;
+    uint8_t page[4096];
+    uint32_t count = 99;
+    mc_error error;
+    memcpy(page, base.before.data, sizeof page);
+    assert_int_equal(mc_recover_page_count(NULL, 4096, 0, &count, &error), MC_OK);
+    assert_int_equal(count, 0);
+    assert_int_equal(mc_recover_page_count(page, 4096, 500, &count, &error), MC_OK);
+    assert_int_equal(count, base.before_pages);
+    page[27]++;
+    assert_int_equal(mc_recover_page_count(page, 4096, 500, &count, &error), MC_OK);
+    assert_int_equal(count, 500);
+    page[27]--;
+    assert_int_equal(mc_recover_page_count(page, 4096, 1, &count, &error), MC_REFUSED);
+    assert_string_equal(error.reason, "page-count");
+    assert_int_equal(mc_recover_page_count(page, 1024, 500, &count, &error), MC_REFUSED);
+    assert_string_equal(error.reason, "page-size");
+}
+
+/* One chunk of a v1 store: 08 01 01 TAG and the index. */
+static mc_pair chunk_of(uint8_t key[MC_V1_CHUNK_KEY_BYTES], mc_v1_tag tag, uint32_t index,
+                        const stock_file *file)
+{
+    uint64_t at = (uint64_t)index * MC_V1_CHUNK_BYTES;
+    uint64_t left = file->size - at;
+    mc_v1_chunk_key(key, tag, index);
+    return (mc_pair){key, file->data + at, MC_V1_CHUNK_KEY_BYTES,
+                     left < MC_V1_CHUNK_BYTES ? (uint32_t)left : MC_V1_CHUNK_BYTES};
+}
+
+/* Promise: the importer gives the same image for a v1 store as for the files that it holds. */
+static void importer_reads_stores(void **unused)
+{
+    (void)unused;
+    enum { PAIRS_MAX = 200 };
+    static uint8_t key[PAIRS_MAX][MC_V1_CHUNK_KEY_BYTES];
+    static uint8_t metadata[2][MC_V1_METADATA_BYTES];
+    static mc_pair pair[PAIRS_MAX];
+    stock_state state = {0};
+    forge_journal header = forge_good_header(&base);
+    forge_crash(&base, &header, &state);
+    size_t count = 0;
+    for (mc_v1_tag tag = MC_V1_MAIN; tag <= MC_V1_JOURNAL; tag++) {
+        mc_v1_metadata_key(key[count], tag);
+        mc_v1_encode_metadata(metadata[tag], state.file[tag].size);
+        pair[count] =
+            (mc_pair){key[count], metadata[tag], MC_V1_METADATA_KEY_BYTES, MC_V1_METADATA_BYTES};
+        count++;
+    }
+    for (mc_v1_tag tag = MC_V1_MAIN; tag <= MC_V1_JOURNAL; tag++) {
+        const stock_file *file = &state.file[tag];
+        for (uint32_t i = 0; (uint64_t)i * MC_V1_CHUNK_BYTES < file->size; i++, count++) {
+            assert_true(count < PAIRS_MAX);
+            pair[count] = chunk_of(key[count], tag, i, file);
+        }
+    }
+    mc_input input = {.kind = MC_INPUT_STORE, .store = {pair, count}};
+    mc_arena arena = {.limit_bytes = STOCK_ARENA_BYTES};
+    mc_import out = {0};
+    mc_error error;
+    assert_int_equal(mc_importer_recover.import(&input, &arena, &out, &error), MC_OK);
+    assert_true(forge_image_is(&out.image, &base.before));
+    assert_int_equal(out.sidecars, MC_SIDECAR_JOURNAL);
+    assert_int_equal(mc_importer_recover.abi, MC_IMPORTER_ABI);
+    mc_arena_free(&arena);
+    stock_free(&state);
+}
+
+static int setup(void **unused)
+{
+    (void)unused;
+    stock_dir_make(&dir);
+    forge_base_make(&dir, 4096, &base);
+    return 0;
+}
+
+static int teardown(void **unused)
+{
+    (void)unused;
+    forge_base_free(&base);
+    stock_dir_remove(&dir);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(main_headers),          cmocka_unit_test(main_sizes),
+        cmocka_unit_test(reserved_bytes),        cmocka_unit_test(vacuum_to_another_page_size),
+        cmocka_unit_test(pages_are_borrowed),    cmocka_unit_test(claimed_sizes),
+        cmocka_unit_test(little_memory),         cmocka_unit_test(page_count_rule),
+        cmocka_unit_test(importer_reads_stores),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
