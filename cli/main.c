@@ -1,0 +1,63 @@
+/* midcommit: kills SQLite in the middle of commits and says what is left. */
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+
+typedef struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv); /* null: belongs to the tool and is not built yet */
+} command;
+
+static const command commands[] = {
+    {"run", "crash, import, classify: the main job", mc_command_run},
+    {"explain", "the story of one crash state", NULL},
+    {"migrate", "import one real database or v1 dump, with the verdict on its input", NULL},
+    {"bench", "states per second of each path, against the usual way", NULL},
+    {"replay", "judge stored cases again", NULL},
+    {"reduce", "shrink a case", NULL},
+    {"record", "record an unmodified program's SQLite I/O", NULL},
+    {"report", "the report page", NULL},
+};
+
+static void print_help(void)
+{
+    printf("usage: midcommit COMMAND [options]\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        printf("  %-8s %s%s\n", commands[i].name, commands[i].summary,
+               commands[i].run == NULL ? " (not built yet)" : "");
+    }
+    printf("\nEvery command takes --help. SQLite under test: %s.\n", sqlite3_libversion());
+}
+
+int main(int argc, char **argv)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        (void)fprintf(stderr, "midcommit: no command; see midcommit --help\n");
+        return MC_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help();
+        return MC_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("midcommit %s, SQLite %s\n", MIDCOMMIT_VERSION, sqlite3_libversion());
+        return MC_EXIT_OK;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0 && commands[i].run != NULL) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            (void)fprintf(stderr, "midcommit: %s: not built yet\n", argv[1]);
+            return MC_EXIT_USAGE;
+        }
+    }
+    (void)fprintf(stderr, "midcommit: %s: no such command; see midcommit --help\n", argv[1]);
+    return MC_EXIT_USAGE;
+}

@@ -1,0 +1,232 @@
+#include "cli/commands.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/options.h"
+#include "crashsim/workload.h"
+#include "harness/outfile.h"
+#include "reports/report.h"
+
+static const mc_option table[] = {
+    {"mode", "LIST", "journal modes: delete, truncate, persist, memory, off, wal", "delete,wal"},
+    {"sync", "LEVEL", "off, normal, full or extra; kv defaults to normal, as v1 ran", "full"},
+    {"crash", "LIST", "crash models: kill, kv (or kv:journal, kv:batch, kv:batch-128)", "kill,kv"},
+    {"importer", "LIST", "reject, abandon, recover, sqlite, exec:CMD, so:PATH",
+     "reject,abandon,recover,sqlite"},
+    {"workload", "LIST", "names or FILE.sql; see --list", NULL},
+    {"txns", "N", "transactions per workload; default: each workload's own", NULL},
+    {"page-size", "N", "bytes, a power of two", "4096"},
+    {"cache-pages", "N", "page cache; default: each workload's own", NULL},
+    {"seed", "N", "of everything random", "1"},
+    {"budget", "N", "most states per crash point; default: all", NULL},
+    {"shard", "I/N", "only the I-th of N parts of the work", NULL},
+    {"jobs", "N", "processes; default: one per core", NULL},
+    {"require", "LIST", "importers that must be clean wherever SQLite is", "recover"},
+    {"json", "FILE", "the result as JSON; - is standard output, and no table then", NULL},
+    {"results", "FILE", "one JSON line per finished task, appended", NULL},
+    {"resume", NULL, "go on with what --results holds", NULL},
+    {"quiet", NULL, "no table and no progress", NULL},
+    {"list", NULL, "print the workloads and end", NULL},
+    {"cases", "DIR", "not yet: one case file per signature", NULL},
+    {"html", "FILE", "not yet: the report page", NULL},
+    {"claims", NULL, "not yet: SQLite's claims put to the test", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static mc_status parse_crash(const mc_arguments *a, uint32_t *bits, mc_error *error)
+{
+    static const char *const words[] = {"kill", "kv:journal", "kv:batch", "kv:batch-128", "kv"};
+    const char *list = mc_options_get(a, "crash");
+    if (strstr(list, "power") != NULL) {
+        return mc_fail(error, MC_USAGE, "usage", "--crash: \"power\" is not built yet; kill and kv are");
+    }
+    uint32_t chosen;
+    mc_status status = mc_options_words(a, "crash", words, 5, &chosen, error);
+    *bits = (chosen & 15u) | ((chosen & 16u) != 0 ? (uint32_t)MC_CRASH_KV : 0);
+    return status;
+}
+
+static mc_status parse_shard(const mc_arguments *a, mc_run_options *o, mc_error *error)
+{
+    const char *text = mc_options_get(a, "shard");
+    if (text == NULL) {
+        return MC_OK;
+    }
+    char end;
+    unsigned part = 0;
+    unsigned parts = 0;
+    if (sscanf(text, "%u/%u%c", &part, &parts, &end) != 2 || part < 1 || part > parts ||
+        parts > 100000) {
+        return mc_fail(error, MC_USAGE, "usage", "--shard: \"%s\" is not I/N with 1 <= I <= N", text);
+    }
+    o->shard = part;
+    o->shards = parts;
+    return MC_OK;
+}
+
+static mc_status parse_optional(const mc_arguments *a, const char *name, uint64_t most,
+                                uint64_t *out, mc_error *error)
+{
+    *out = 0;
+    return mc_options_get(a, name) == NULL ? MC_OK : mc_options_number(a, name, 1, most, out, error);
+}
+
+static mc_status parse_numbers(const mc_arguments *a, mc_run_options *o, mc_error *error)
+{
+    uint64_t txns;
+    uint64_t cache;
+    uint64_t jobs;
+    uint64_t page;
+    mc_status status = parse_optional(a, "txns", 100000, &txns, error);
+    status = status == MC_OK ? parse_optional(a, "cache-pages", 1000000, &cache, error) : status;
+    status = status == MC_OK ? parse_optional(a, "budget", UINT64_MAX, &o->budget, error) : status;
+    status = status == MC_OK ? parse_optional(a, "jobs", 64, &jobs, error) : status;
+    status = status == MC_OK ? mc_options_number(a, "seed", 0, INT64_MAX, &o->seed, error) : status;
+    status = status == MC_OK ? mc_options_number(a, "page-size", 512, 65536, &page, error) : status;
+    if (status != MC_OK) {
+        return status;
+    }
+    if ((page & (page - 1)) != 0) {
+        return mc_fail(error, MC_USAGE, "usage", "--page-size: %" PRIu64 " is not a power of two", page);
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    o->txns = (uint32_t)txns;
+    o->cache_pages = (uint32_t)cache;
+    o->page_size = (uint32_t)page;
+    o->jobs = jobs > 0 ? (uint32_t)jobs : cores > 0 ? (uint32_t)cores : 1;
+    return MC_OK;
+}
+
+static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error)
+{
+    static const char *const later[] = {"cases", "html", "claims"};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        if (mc_options_given(a, later[i])) {
+            return mc_fail(error, MC_USAGE, "usage", "--%s: not built yet", later[i]);
+        }
+    }
+    if (a->operand_count > 0) {
+        return mc_fail(error, MC_USAGE, "usage", "run: unexpected \"%s\"; see midcommit run --help",
+                       a->operand[0]);
+    }
+    uint32_t syncs;
+    mc_status status =
+        mc_options_words(a, "mode", mc_mode_names, MC_MODES, &o->modes, error);
+    status = status == MC_OK
+                 ? mc_options_words(a, "sync", mc_sync_names, MC_SYNCS, &syncs, error) : status;
+    status = status == MC_OK ? parse_crash(a, &o->crash, error) : status;
+    status = status == MC_OK ? parse_shard(a, o, error) : status;
+    status = status == MC_OK ? parse_numbers(a, o, error) : status;
+    if (status != MC_OK) {
+        return status;
+    }
+    if ((syncs & (syncs - 1)) != 0) {
+        return mc_fail(error, MC_USAGE, "usage", "--sync: one level, not a list");
+    }
+    o->sync = (mc_sync)__builtin_ctz(syncs);
+    o->sync_given = mc_options_given(a, "sync");
+    o->importers = mc_options_get(a, "importer");
+    o->required = mc_options_get(a, "require");
+    o->workloads = mc_options_get(a, "workload");
+    o->results = mc_options_get(a, "results");
+    o->resume = mc_options_given(a, "resume");
+    if (o->resume && o->results == NULL) {
+        return mc_fail(error, MC_USAGE, "usage", "--resume: needs --results FILE");
+    }
+    return MC_OK;
+}
+
+static void list_workloads(void)
+{
+    for (const mc_workload *w = mc_workloads; w->name != NULL; w++) {
+        printf("%-11s %s\n", w->name, w->summary);
+    }
+}
+
+static void progress(void *context, uint32_t done, uint32_t tasks, uint64_t states, uint64_t findings)
+{
+    (void)context;
+    enum { WIDTH = 30 };
+    int filled = tasks == 0 ? WIDTH : (int)(done * (uint32_t)WIDTH / tasks);
+    char bar[WIDTH + 1];
+    for (int i = 0; i < WIDTH; i++) {
+        bar[i] = i < filled ? '#' : '.';
+    }
+    bar[WIDTH] = '\0';
+    (void)fprintf(stderr, "\r[%s] %u of %u, %" PRIu64 " states, %" PRIu64 " findings ", bar, done,
+                  tasks, states, findings);
+    if (done == tasks) {
+        (void)fprintf(stderr, "\r%79s\r", "");
+    }
+    (void)fflush(stderr);
+}
+
+/* The options that `explain` needs to make the same trace again. */
+static void same_trace_options(const mc_arguments *a, char *out, size_t size)
+{
+    static const char *const names[] = {"txns", "page-size", "cache-pages", "seed"};
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t have = strlen(out);
+        if (mc_options_given(a, names[i])) {
+            (void)snprintf(out + have, size - have, " --%s %s", names[i], mc_options_get(a, names[i]));
+        }
+    }
+}
+
+static mc_status write_json(const mc_run_result *result, const char *path, mc_error *error)
+{
+    char *text = mc_report_json(result);
+    if (text == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "--json: out of memory");
+    }
+    size_t size = strlen(text);
+    text[size] = '\n';
+    mc_status status = mc_outfile_put(path, text, size + 1, error);
+    free(text);
+    return status;
+}
+
+int mc_command_run(int argc, char **argv)
+{
+    mc_arguments a;
+    mc_error error;
+    mc_run_options options = {0};
+    mc_status status = mc_options_parse(
+        table, "run [options]",
+        "Kills SQLite at every point of its commits, hands each disk state to every importer,\n"
+        "and says what came out: clean, stale, torn, blocked or refused.",
+        argc, argv, &a, &error);
+    if (status != MC_OK || a.help) {
+        return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);
+    }
+    if (mc_options_given(&a, "list")) {
+        list_workloads();
+        return MC_EXIT_OK;
+    }
+    mc_run_result result = {0};
+    status = parse(&a, &options, &error);
+    bool quiet = mc_options_given(&a, "quiet");
+    options.progress = !quiet && isatty(2) ? progress : NULL;
+    status = status == MC_OK ? mc_run(&options, &result, &error) : status;
+    const char *json = mc_options_get(&a, "json");
+    if (status == MC_OK && json != NULL) {
+        status = write_json(&result, json, &error);
+    }
+    if (status != MC_OK) {
+        mc_run_free(&result);
+        return mc_options_fail(&error);
+    }
+    if (!quiet && (json == NULL || strcmp(json, "-") != 0)) {
+        char same[200];
+        same_trace_options(&a, same, sizeof same);
+        mc_report_table(&result, same, stdout);
+    }
+    bool failed = result.failed;
+    mc_run_free(&result);
+    return failed ? MC_EXIT_FINDING : MC_EXIT_OK;
+}

@@ -1,0 +1,153 @@
+#include "crashsim/diskid.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum { BLOCK_BYTES = 1024 };
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) *
+                                (b ^ UINT64_C(0xbf58476d1ce4e5b9));
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static mc_hash128 term(uint64_t place, uint64_t hash)
+{
+    place *= UINT64_C(0xd6e8feb86659fd93);
+    return (mc_hash128){mix(place, hash), mix(hash, ~place)};
+}
+
+static void add(mc_hash128 *sum, mc_hash128 t)
+{
+    sum->low += t.low;
+    sum->high += t.high;
+}
+
+static void sub(mc_hash128 *sum, mc_hash128 t)
+{
+    sum->low -= t.low;
+    sum->high -= t.high;
+}
+
+/* What a file contributes: which it is, whether it is there, how long it is and what it holds. */
+static mc_hash128 file_term(uint32_t number, uint64_t size, mc_hash128 sum)
+{
+    mc_hash128 a = term(number + UINT64_C(1), size + 1);
+    mc_hash128 b = term(a.low ^ sum.low, a.high ^ sum.high);
+    return b;
+}
+
+static uint64_t hash_block(const mc_disk_file *file, uint64_t block)
+{
+    uint64_t at = block * BLOCK_BYTES;
+    uint64_t left = file->size - at;
+    return XXH3_64bits(file->data + at, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES);
+}
+
+static bool reserve(mc_diskid_file *f, uint32_t blocks)
+{
+    if (blocks <= f->block_capacity) {
+        return true;
+    }
+    uint32_t capacity = blocks + blocks / 2 + 16;
+    uint64_t *block = realloc(f->block, capacity * sizeof *block);
+    if (block == NULL) {
+        return false;
+    }
+    f->block = block;
+    f->block_capacity = capacity;
+    return true;
+}
+
+static bool know(mc_diskid *diskid, uint32_t files)
+{
+    if (files <= diskid->file_count) {
+        return true;
+    }
+    mc_diskid_file *file = realloc(diskid->file, files * sizeof *file);
+    if (file == NULL) {
+        return false;
+    }
+    memset(file + diskid->file_count, 0, (files - diskid->file_count) * sizeof *file);
+    diskid->file = file;
+    diskid->file_count = files;
+    return true;
+}
+
+static void drop_blocks(mc_diskid_file *f, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to && i < f->block_count; i++) {
+        sub(&f->sum, term(i, f->block[i]));
+    }
+}
+
+/* Brings the sum of one file up to date for bytes [from, to) and its new length. A new length also
+ * changes the block at the shorter of the two ends and all behind it. */
+static bool refresh(mc_diskid_file *f, const mc_disk_file *file, uint64_t from, uint64_t to)
+{
+    uint64_t size = file->exists ? file->size : 0;
+    uint32_t blocks = (uint32_t)((size + BLOCK_BYTES - 1) / BLOCK_BYTES);
+    if (!reserve(f, blocks)) {
+        return false;
+    }
+    if (size != f->size) {
+        uint64_t edge = size < f->size ? size : f->size;
+        from = edge < from || from == to ? edge : from;
+        to = size > to ? size : to;
+    }
+    uint32_t first = (uint32_t)(from / BLOCK_BYTES);
+    uint32_t end = (uint32_t)((to + BLOCK_BYTES - 1) / BLOCK_BYTES);
+    end = end < blocks ? end : blocks;
+    drop_blocks(f, first < blocks ? first : blocks, end);
+    drop_blocks(f, blocks, f->block_count);
+    for (uint32_t i = first; i < end; i++) {
+        f->block[i] = hash_block(file, i);
+        add(&f->sum, term(i, f->block[i]));
+    }
+    f->block_count = blocks;
+    f->size = size;
+    f->exists = file->exists;
+    return true;
+}
+
+bool mc_diskid_changed(mc_diskid *diskid, const mc_disk *disk, uint16_t number, uint64_t from,
+                       uint64_t to)
+{
+    if (!know(diskid, disk->file_count)) {
+        return false;
+    }
+    mc_diskid_file *f = &diskid->file[number];
+    if (f->exists) {
+        sub(&diskid->id, file_term(number, f->size, f->sum));
+    }
+    if (!refresh(f, &disk->file[number], from, to)) {
+        return false;
+    }
+    if (f->exists) {
+        add(&diskid->id, file_term(number, f->size, f->sum));
+    }
+    return true;
+}
+
+bool mc_diskid_init(mc_diskid *diskid, const mc_disk *disk)
+{
+    memset(diskid, 0, sizeof *diskid);
+    bool ok = know(diskid, disk->file_count);
+    for (uint32_t i = 0; ok && i < disk->file_count; i++) {
+        ok = mc_diskid_changed(diskid, disk, (uint16_t)i, 0, disk->file[i].size);
+    }
+    return ok;
+}
+
+void mc_diskid_free(mc_diskid *diskid)
+{
+    for (uint32_t i = 0; i < diskid->file_count; i++) {
+        free(diskid->file[i].block);
+    }
+    free(diskid->file);
+    memset(diskid, 0, sizeof *diskid);
+}

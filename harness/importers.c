@@ -1,0 +1,316 @@
+#include "harness/importers.h"
+
+#include "core/recover.h"
+#include "crashsim/dump.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXIT_REFUSED = 3, PATH_BYTES = 4096 };
+
+typedef struct builtin {
+    const char *name;
+    mc_importer_kind kind;
+} builtin;
+
+static const builtin builtins[] = {
+    {"reject", MC_IMPORTER_REJECT},
+    {"abandon", MC_IMPORTER_ABANDON},
+    {"recover", MC_IMPORTER_RECOVER},
+    {"sqlite", MC_IMPORTER_SQLITE},
+};
+
+/* Cuts the next item off a comma list; "\," is a comma inside an item. */
+static char *next_item(char **list)
+{
+    char *from = *list;
+    if (from == NULL) {
+        return NULL;
+    }
+    char *to = from;
+    char *out = from;
+    for (; *to != '\0' && *to != ','; to++) {
+        if (to[0] == '\\' && to[1] == ',') {
+            to++;
+        }
+        *out++ = *to;
+    }
+    *list = *to == ',' ? to + 1 : NULL;
+    *out = '\0';
+    return from;
+}
+
+static mc_status load_library(mc_chosen *chosen, const char *path, mc_error *error)
+{
+    /* A name without a slash would be searched for in system folders; the user means a file. */
+    char file[PATH_BYTES];
+    (void)snprintf(file, sizeof file, "%s%s", strchr(path, '/') == NULL ? "./" : "", path);
+    void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        return mc_fail(error, MC_USAGE, "importer", "--importer so:%s: %s", path, dlerror());
+    }
+    const mc_importer *(*get)(void) = NULL;
+    *(void **)&get = dlsym(library, "midcommit_importer");
+    chosen->core = get == NULL ? NULL : get();
+    if (chosen->core == NULL) {
+        (void)dlclose(library);
+        return mc_fail(error, MC_USAGE, "importer",
+                       "--importer so:%s: it exports no midcommit_importer()", path);
+    }
+    if (chosen->core->abi != MC_IMPORTER_ABI || chosen->core->import == NULL) {
+        return mc_fail(error, MC_USAGE, "importer",
+                       "--importer so:%s: its interface is version %u, expected %u", path,
+                       chosen->core->abi, MC_IMPORTER_ABI);
+    }
+    return MC_OK;
+}
+
+static mc_status choose(const char *item, mc_chosen *chosen, mc_error *error)
+{
+    chosen->name = item;
+    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
+        if (strcmp(item, builtins[i].name) == 0) {
+            chosen->kind = builtins[i].kind;
+            chosen->core = mc_importer_find(item);
+            return MC_OK;
+        }
+    }
+    if (strncmp(item, "exec:", 5) == 0 && item[5] != '\0') {
+        chosen->kind = MC_IMPORTER_EXEC;
+        chosen->command = item + 5;
+        return MC_OK;
+    }
+    if (strncmp(item, "so:", 3) == 0 && item[3] != '\0') {
+        chosen->kind = MC_IMPORTER_SO;
+        return load_library(chosen, item + 3, error);
+    }
+    return mc_fail(error, MC_USAGE, "importer",
+                   "--importer: \"%s\" is none of reject, abandon, recover, sqlite, exec:CMD, so:PATH",
+                   item);
+}
+
+mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error)
+{
+    memset(out, 0, sizeof *out);
+    out->arena.limit_bytes = 1 << 20;
+    size_t size = strlen(list) + 1;
+    char *copy = mc_arena_alloc(&out->arena, size);
+    if (copy == NULL) {
+        return mc_fail(error, MC_USAGE, "importer", "--importer: the list is too long");
+    }
+    memcpy(copy, list, size);
+    for (char *item = next_item(&copy); item != NULL; item = next_item(&copy)) {
+        if (out->count == MC_IMPORTERS_MAX) {
+            return mc_fail(error, MC_USAGE, "importer", "--importer: more than %d importers",
+                           MC_IMPORTERS_MAX);
+        }
+        for (uint32_t i = 0; i < out->count; i++) {
+            if (strcmp(out->chosen[i].name, item) == 0) {
+                return mc_fail(error, MC_USAGE, "importer", "--importer: \"%s\" is named twice", item);
+            }
+        }
+        mc_status status = choose(item, &out->chosen[out->count], error);
+        if (status != MC_OK) {
+            return status;
+        }
+        out->count++;
+    }
+    return MC_OK;
+}
+
+void mc_importers_free(mc_importers *importers)
+{
+    /* Libraries stay loaded: their importers may be referred to until the process ends. */
+    mc_arena_free(&importers->arena);
+    memset(importers, 0, sizeof *importers);
+}
+
+static mc_status io_error(mc_error *error, const char *what, const char *name)
+{
+    return mc_fail(error, MC_IO, "io", "importer: %s %s: %s", what, name, strerror(errno));
+}
+
+static bool write_all(int fd, const uint8_t *data, uint64_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size < 1 << 30 ? (size_t)size : (size_t)1 << 30);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        data += n;
+        size -= (uint64_t)n;
+    }
+    return true;
+}
+
+static mc_status put_file(int dir, const char *name, const uint8_t *data, uint64_t size,
+                          mc_error *error)
+{
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return io_error(error, "create", name);
+    }
+    bool ok = write_all(fd, data, size);
+    ok = close(fd) == 0 && ok;
+    return ok ? MC_OK : io_error(error, "write", name);
+}
+
+/* The files of a disk under their own names, except that the database in question is main.db. */
+static mc_status stage_disk(int dir, const mc_disk *disk, const char *main_name, mc_error *error)
+{
+    size_t length = strlen(main_name);
+    bool rename_main = strcmp(main_name, "main.db") != 0;
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        const mc_disk_file *file = &disk->file[i];
+        char name[MC_DISK_NAME_MAX + 16];
+        bool ours = strncmp(file->name, main_name, length) == 0 &&
+                    (file->name[length] == '\0' || file->name[length] == '-');
+        bool super = strstr(file->name, "-mj") != NULL;
+        if (!file->exists || (!ours && !super && rename_main)) {
+            continue;
+        }
+        (void)snprintf(name, sizeof name, "%s%s", ours && !super ? "main.db" : file->name,
+                       ours && !super ? file->name + length : "");
+        mc_status status = put_file(dir, name, file->data, file->size, error);
+        if (status != MC_OK) {
+            return status;
+        }
+    }
+    return MC_OK;
+}
+
+static mc_status stage_store(const char *path, const mc_kvstore *store, mc_error *error)
+{
+    char name[PATH_BYTES + 16];
+    (void)snprintf(name, sizeof name, "%s/kv.jsonl", path);
+    FILE *file = fopen(name, "wxe");
+    if (file == NULL) {
+        return io_error(error, "create", name);
+    }
+    mc_status status = mc_dump_write(store, file, name, error);
+    if (fclose(file) != 0 && status == MC_OK) {
+        status = io_error(error, "write", name);
+    }
+    return status;
+}
+
+/* Runs the command in `path` with nothing on standard input; its words go to our standard error. */
+static mc_status run_command(const char *command, const char *path, int *code, mc_error *error)
+{
+    pid_t child = fork();
+    if (child < 0) {
+        return io_error(error, "start", command);
+    }
+    if (child == 0) {
+        int null = open("/dev/null", O_RDONLY);
+        if (chdir(path) != 0 || null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0) {
+            _exit(127);
+        }
+        (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return io_error(error, "wait for", command);
+        }
+    }
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return MC_OK;
+}
+
+static mc_status read_output(int dir, const char *command, mc_arena *arena, mc_import *out,
+                             mc_error *error)
+{
+    int fd = openat(dir, "out.db", O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return mc_fail(error, MC_IO, "no-output", "importer: \"%s\" exited with 0 and left no out.db",
+                       command);
+    }
+    size_t size = (size_t)info.st_size;
+    uint8_t *data = mc_arena_alloc(arena, size);
+    size_t have = 0;
+    while (data != NULL && have < size) {
+        ssize_t n = read(fd, data + have, size - have);
+        if (n <= 0) {
+            break;
+        }
+        have += (size_t)n;
+    }
+    (void)close(fd);
+    if (data == NULL || have < size) {
+        return mc_fail(error, MC_IO, "output", "importer: out.db of \"%s\" cannot be read", command);
+    }
+    mc_files files = {.main = {true, data, size}};
+    mc_error why;
+    mc_status status = mc_recover_files(&files, arena, out, &why);
+    return status == MC_REFUSED
+               ? mc_fail(error, MC_MALFORMED, "unreadable-output", "importer: %s", why.text)
+               : status;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    (void)info;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+static mc_status run_in(const mc_chosen *chosen, const char *path, int dir, const mc_disk *disk,
+                        const char *main_name, const mc_kvstore *store, mc_arena *arena,
+                        mc_import *out, mc_error *error)
+{
+    mc_status status = store != NULL ? stage_store(path, store, error)
+                                     : stage_disk(dir, disk, main_name, error);
+    int code = 0;
+    status = status == MC_OK ? run_command(chosen->command, path, &code, error) : status;
+    if (status != MC_OK) {
+        return status;
+    }
+    if (code == EXIT_REFUSED) {
+        return mc_fail(error, MC_REFUSED, "exit-3", "importer: \"%s\" refused", chosen->command);
+    }
+    if (code != 0) {
+        return mc_fail(error, MC_IO, "importer-failed", "importer: \"%s\" ended with status %d",
+                       chosen->command, code);
+    }
+    return read_output(dir, chosen->command, arena, out, error);
+}
+
+mc_status mc_importers_exec(const mc_chosen *chosen, const mc_disk *disk, const char *main_name,
+                            const mc_kvstore *store, mc_arena *arena, mc_import *out,
+                            mc_error *error)
+{
+    assert(chosen->kind == MC_IMPORTER_EXEC);
+    const char *base = getenv("TMPDIR");
+    char path[PATH_BYTES];
+    (void)snprintf(path, sizeof path, "%s/midcommit.XXXXXX", base != NULL ? base : "/tmp");
+    if (mkdtemp(path) == NULL) {
+        return io_error(error, "make a folder", path);
+    }
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    mc_status status = dir < 0 ? io_error(error, "open", path)
+                               : run_in(chosen, path, dir, disk, main_name, store, arena, out, error);
+    if (dir >= 0) {
+        (void)close(dir);
+    }
+    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    return status;
+}

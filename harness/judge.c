@@ -1,0 +1,283 @@
+#include "harness/judge.h"
+
+#include "harness/defects.h"
+#include "harness/judging.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static mc_status no_memory(mc_error *error)
+{
+    return mc_fail(error, MC_NO_MEMORY, "no-memory", "judge: out of memory");
+}
+
+/* The row of outcomes of one distinct state: the control's, then one per importer. */
+static mc_outcome *row_of(const mc_judging *j, uint32_t state)
+{
+    return &j->stored[(size_t)state * (j->importers->count + 1)];
+}
+
+static bool add_row(mc_judging *j)
+{
+    if (j->state_count == j->state_capacity) {
+        uint32_t capacity = j->state_capacity < 256 ? 256 : j->state_capacity * 2;
+        size_t bytes = (size_t)capacity * (j->importers->count + 1) * sizeof *j->stored;
+        mc_outcome *more = realloc(j->stored, bytes);
+        if (more == NULL) {
+            return false;
+        }
+        j->stored = more;
+        j->state_capacity = capacity;
+    }
+    j->state_count++;
+    return true;
+}
+
+static mc_finding *finding_of(mc_cell *cell, const char *signature)
+{
+    for (uint32_t i = 0; i < cell->finding_count; i++) {
+        if (strcmp(cell->finding[i].signature, signature) == 0) {
+            return &cell->finding[i];
+        }
+    }
+    if (cell->finding_count == cell->finding_capacity) {
+        uint32_t capacity = cell->finding_capacity < 16 ? 16 : cell->finding_capacity * 2;
+        mc_finding *more = realloc(cell->finding, capacity * sizeof *more);
+        if (more == NULL) {
+            return NULL;
+        }
+        cell->finding = more;
+        cell->finding_capacity = capacity;
+    }
+    mc_finding *finding = &cell->finding[cell->finding_count++];
+    memset(finding, 0, sizeof *finding);
+    (void)snprintf(finding->signature, sizeof finding->signature, "%s", signature);
+    return finding;
+}
+
+/* What was going on when the process died: "write main", "delete journal", "after the last operation". */
+static void crash_kind(const mc_judging *j, const mc_crash *crash, char *out, size_t size)
+{
+    if (crash->op == NULL) {
+        (void)snprintf(out, size, "end");
+    } else if (crash->op->file == MC_DISK_NONE) {
+        (void)snprintf(out, size, "%s", mc_op_kind_name((mc_op_kind)crash->op->kind));
+    } else {
+        (void)snprintf(out, size, "%s %s", mc_op_kind_name((mc_op_kind)crash->op->kind),
+                       mc_file_role(&j->trace, crash->op->file));
+    }
+}
+
+static mc_status add_finding(mc_judging *j, const mc_crash *crash, const char *who,
+                             uint32_t importer, const mc_verdict *verdict,
+                             const mc_outcome *outcome, bool fails, const char *defect,
+                             mc_error *error)
+{
+    char kind[48];
+    char text[64];
+    char signature[MC_SIGNATURE_MAX];
+    const mc_seen_image *seen =
+        verdict->kind == MC_TORN ? mc_content_seen(&j->content, outcome->image) : NULL;
+    crash_kind(j, crash, kind, sizeof kind);
+    mc_verdict_text(verdict, text, sizeof text);
+    /* How far behind is a matter of when, not of what: one signature for all. */
+    const char *class = verdict->kind == MC_STALE && !verdict->empty ? "stale" : text;
+    (void)snprintf(signature, sizeof signature, "%s/%s/%s/%s/%s/%s%s%s",
+                   mc_mode_names[j->options->record->mode], j->crash_name, kind,
+                   seen != NULL && seen->role[0] != '\0' ? seen->role : "-", who, class,
+                   defect != NULL ? "/" : "", defect != NULL ? defect : "");
+    mc_finding *finding = finding_of(j->cell, signature);
+    if (finding == NULL) {
+        return no_memory(error);
+    }
+    if (finding->count++ == 0) {
+        (void)snprintf(finding->verdict, sizeof finding->verdict, "%s", text);
+        mc_judging_state_id(j, crash, finding->state, sizeof finding->state);
+        finding->importer = importer;
+        finding->defect = defect;
+    }
+    finding->fails = finding->fails || fails;
+    return MC_OK;
+}
+
+/* Torn before stale before blocked: the first case of a row is the one to look at. */
+static bool more_telling(const mc_verdict *verdict, const mc_tally *tally)
+{
+    static const int weight[MC_VERDICTS] = {
+        [MC_CLEAN] = 0, [MC_REFUSED_TOO] = 1, [MC_BLOCKED] = 2, [MC_STALE] = 3, [MC_TORN] = 4};
+    int now = weight[verdict->kind] * 2 + verdict->silent;
+    int then = tally->first_case[0] == '\0' ? 0 : weight[tally->first_kind] * 2 + (tally->silent > 0);
+    return now > then;
+}
+
+static void count(mc_judging *j, const mc_crash *crash, uint32_t importer, const mc_verdict *verdict,
+                  const mc_outcome *outcome)
+{
+    mc_tally *tally = &j->cell->tally[importer];
+    if (more_telling(verdict, tally)) {
+        mc_judging_state_id(j, crash, tally->first_case, sizeof tally->first_case);
+        tally->first_kind = verdict->kind;
+    }
+    tally->verdict[verdict->kind]++;
+    tally->ahead += verdict->kind == MC_CLEAN && verdict->ahead;
+    tally->empty += verdict->kind == MC_STALE && verdict->empty;
+    tally->silent += verdict->kind == MC_TORN && verdict->silent;
+    tally->missed += verdict->kind == MC_TORN && (outcome->noticed & MC_NOTICED_INTEGRITY_CHECK) == 0;
+}
+
+/* Two outcomes say the same of one state: both refuse, or the logical content is equal. */
+static bool agree(const mc_judging *j, const mc_outcome *a, const mc_outcome *b)
+{
+    if (a->kind != b->kind) {
+        return false;
+    }
+    if (a->kind == MC_OUTCOME_REFUSED || mc_hash128_equal(a->image, b->image)) {
+        return true;
+    }
+    if (a->kind == MC_OUTCOME_SNAPSHOT) {
+        return a->content_class == b->content_class;
+    }
+    const mc_seen_image *left = mc_content_seen(&j->content, a->image);
+    const mc_seen_image *right = mc_content_seen(&j->content, b->image);
+    return left != NULL && right != NULL && left->inspection.dumped && right->inspection.dumped &&
+           mc_hash128_equal(left->inspection.dump, right->inspection.dump);
+}
+
+static mc_verdict verdict_of(const mc_judging *j, const mc_crash *crash, const mc_outcome *outcome,
+                             bool control_recovers)
+{
+    return mc_verdict_of(outcome, j->content.classes, crash->acked, crash->begun,
+                         j->content.empty_class, control_recovers);
+}
+
+static mc_status meet_control(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
+                              uint32_t importer, mc_error *error)
+{
+    mc_outcome own;
+    mc_status status = mc_judging_outcome(j, importer, &own, error);
+    if (status != MC_OK) {
+        return status;
+    }
+    j->cell->compared++;
+    if (agree(j, &own, control)) {
+        return MC_OK;
+    }
+    j->cell->disagreements++;
+    mc_verdict verdict = verdict_of(j, crash, &own, control->kind == MC_OUTCOME_SNAPSHOT);
+    return add_finding(j, crash, "recover differs from sqlite", UINT32_MAX, &verdict, &own, true,
+                       NULL, error);
+}
+
+/* A state that was not met before: everything that has to be run is run. */
+static mc_status first_meeting(mc_judging *j, const mc_crash *crash, mc_error *error)
+{
+    if (!add_row(j) || !mc_idmap_put(&j->seen, crash->id, j->state_count - 1)) {
+        return no_memory(error);
+    }
+    mc_outcome *row = row_of(j, j->state_count - 1);
+    mc_status status = mc_judging_control(j, &row[0], error);
+    for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
+        mc_importer_kind kind = j->importers->chosen[i].kind;
+        if (kind == MC_IMPORTER_SQLITE) {
+            row[i + 1] = row[0];
+        } else if (j->trace.is_kv || kind > MC_IMPORTER_RECOVER) {
+            status = mc_judging_outcome(j, i, &row[i + 1], error);
+        }
+        if (status == MC_OK && kind == MC_IMPORTER_RECOVER) {
+            status = meet_control(j, crash, &row[0], i, error);
+        }
+    }
+    return status;
+}
+
+static mc_status judge_control(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
+                               const mc_verdict *verdict, mc_error *error)
+{
+    if (mc_promise_kept(j->cell->promise, verdict)) {
+        return MC_OK;
+    }
+    const char *defect = mc_defect_find(sqlite3_libversion_number(), j->options->record->workload,
+                                        j->options->record->mode, verdict);
+    j->cell->known_defect += defect != NULL;
+    j->cell->control_dirty += defect == NULL;
+    return add_finding(j, crash, "control breaks its promise", UINT32_MAX, verdict, control,
+                       defect == NULL, defect, error);
+}
+
+static mc_status judge_state(void *context, const mc_crash *crash, mc_error *error)
+{
+    mc_judging *j = context;
+    uint32_t index;
+    mc_status status = MC_OK;
+    if (!mc_idmap_get(&j->seen, crash->id, &index)) {
+        status = first_meeting(j, crash, error);
+        index = j->state_count - 1;
+    }
+    if (status != MC_OK) {
+        return status;
+    }
+    const mc_outcome *row = row_of(j, index);
+    bool recovers = row[0].kind == MC_OUTCOME_SNAPSHOT;
+    mc_verdict control = verdict_of(j, crash, &row[0], recovers);
+    status = judge_control(j, crash, &row[0], &control, error);
+    for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
+        const mc_chosen *chosen = &j->importers->chosen[i];
+        mc_outcome outcome = row[i + 1];
+        if (!j->trace.is_kv && chosen->kind <= MC_IMPORTER_RECOVER) {
+            status = mc_judging_outcome(j, i, &outcome, error);
+        }
+        if (status != MC_OK) {
+            break;
+        }
+        mc_verdict verdict = verdict_of(j, crash, &outcome, recovers);
+        bool unmet = verdict.kind != MC_CLEAN && control.kind == MC_CLEAN;
+        bool fails = unmet && (j->options->required & 1u << i) != 0;
+        j->cell->tally[i].unmet += unmet;
+        count(j, crash, i, &verdict, &outcome);
+        if (verdict.kind != MC_CLEAN) {
+            status = add_finding(j, crash, chosen->name, i, &verdict, &outcome, fails, NULL, error);
+        }
+    }
+    return status;
+}
+
+mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *error)
+{
+    assert(cell->finding == NULL);
+    mc_judging *j = malloc(sizeof *j);
+    if (j == NULL) {
+        return no_memory(error);
+    }
+    mc_status status = mc_judging_open(j, options, error);
+    if (status == MC_OK) {
+        const char *source;
+        j->cell = cell;
+        cell->commits = j->trace.commit_count;
+        cell->promise = mc_promise_of(options->record->mode, options->record->sync,
+                                      options->record->kv ? "kv" : "kill", j->trace.database_count,
+                                      &source);
+        mc_visitor visitor = {.context = j,
+                              .applied = j->trace.is_kv ? NULL : mc_judging_applied,
+                              .acked = mc_judging_acked,
+                              .state = judge_state};
+        status = mc_judging_explore(j, &visitor, &cell->explored, error);
+        cell->unique = j->state_count;
+        if (status == MC_OK && cell->commits == 0) {
+            status = mc_fail(error, MC_MALFORMED, "no-commit",
+                             "%s: nothing was committed, so no crash was tested",
+                             options->record->workload);
+        }
+        mc_judging_close(j);
+    }
+    free(j);
+    return status;
+}
+
+void mc_cell_free(mc_cell *cell)
+{
+    free(cell->finding);
+    memset(cell, 0, sizeof *cell);
+}

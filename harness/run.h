@@ -1,0 +1,96 @@
+/* run.h: the main job: many cells, on several processes, into one result.
+ *
+ * The work is a numbered list of tasks, the same for the same options: one workload in one journal mode
+ * under one crash model (for `kv`, one build of the v1 VFS). Each task runs in a child process of its
+ * own, because SQLite's generator of random numbers is one per process and must be the task's alone,
+ * and because an importer under test may crash. A child hands back one line of JSON; lines are merged
+ * in task order, so neither the number of jobs nor their timing can show in the result. */
+#ifndef MIDCOMMIT_HARNESS_RUN_H
+#define MIDCOMMIT_HARNESS_RUN_H
+
+#include "harness/judge.h"
+
+enum { MC_TASKS_MAX = 4096, MC_TASK_NAME_MAX = 200 };
+
+/* Bits of mc_run_options.crash. */
+enum {
+    MC_CRASH_KILL = 1,
+    MC_CRASH_KV_JOURNAL = 2, /* << mc_kv_build */
+    MC_CRASH_KV_BATCH = 4,
+    MC_CRASH_KV_BATCH_128 = 8,
+    MC_CRASH_KV = 14
+};
+
+typedef struct mc_run_options {
+    uint32_t modes; /* bits of mc_mode */
+    mc_sync sync;
+    bool sync_given; /* false: FULL for files, and NORMAL for kv, which v1 actors used */
+    uint32_t crash;
+    const char *importers; /* comma list */
+    const char *required;  /* comma list */
+    const char *workloads; /* comma list; null: every built-in one */
+    uint32_t txns;
+    uint32_t page_size;
+    uint32_t cache_pages;
+    uint64_t seed;
+    uint64_t budget;
+    uint32_t shard; /* 1..shards */
+    uint32_t shards;
+    uint32_t jobs;
+    const char *results; /* file of task lines to append to, or null */
+    bool resume;         /* take what `results` already holds */
+    void (*progress)(void *context, uint32_t done, uint32_t tasks, uint64_t states,
+                     uint64_t findings); /* or null */
+    void *context;
+} mc_run_options;
+
+typedef struct mc_task {
+    char name[MC_TASK_NAME_MAX]; /* "inplace/delete/full/kill" */
+    const char *workload;
+    mc_mode mode;
+    mc_sync sync;
+    bool kv;
+    mc_kv_build build;
+} mc_task;
+
+/* One task's part of the result, or the merged cells of one (workload, mode, sync, crash). */
+typedef struct mc_run_cell {
+    char workload[MC_TASK_NAME_MAX];
+    mc_mode mode;
+    mc_sync sync;
+    const char *crash; /* "kill", "kv" */
+    mc_cell cell;
+} mc_run_cell;
+
+typedef struct mc_run_result {
+    mc_importers importers;
+    uint64_t seed;
+    mc_run_cell *cell;
+    uint32_t cell_count;
+    uint64_t states;
+    double seconds;
+    uint32_t tasks;
+    uint32_t resumed;      /* of them, read from the results file */
+    bool batch_missing;    /* kv was asked for, and this SQLite has no batch-atomic support */
+    char skipped[400];     /* workload and mode pairs that make no sense together, as a sentence */
+    bool failed;           /* an expectation did not hold */
+} mc_run_result;
+
+/* Runs everything. MC_USAGE for options that name nothing; other errors name the task. `result` must be
+ * zeroed and is freed with mc_run_free. */
+mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error *error);
+void mc_run_free(mc_run_result *result);
+
+/* One task's cell as one line of JSON (without newline; to be freed) and back. */
+char *mc_run_encode(const mc_task *task, const mc_run_options *options, const mc_importers *importers,
+                    const mc_cell *cell);
+mc_status mc_run_decode(const char *line, const char *where, const mc_importers *importers,
+                        char task[MC_TASK_NAME_MAX], mc_cell *cell, mc_error *error);
+
+/* What must be equal for a line of a results file to belong to this run, as text. */
+void mc_run_identity(const mc_run_options *options, char *out, size_t size);
+
+/* Adds the counts and findings of `more` to `cell`. False without memory. */
+bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers);
+
+#endif

@@ -1,0 +1,17 @@
+/* report.h: what people and programs read about a run. */
+#ifndef MIDCOMMIT_REPORTS_REPORT_H
+#define MIDCOMMIT_REPORTS_REPORT_H
+
+#include <stdio.h>
+
+#include "harness/run.h"
+
+/* The table, a sentence a person can repeat, and the command that shows the first finding. Fits 100
+ * columns. `options` is the command line that would give the same run ("" for the defaults). */
+void mc_report_table(const mc_run_result *result, const char *options, FILE *out);
+
+/* midcommit/run/1 as text, to be freed; null without memory. Everything but the keys under "timing" is a
+ * function of options and seed. */
+char *mc_report_json(const mc_run_result *result);
+
+#endif

@@ -1,0 +1,90 @@
+#include "reports/report.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <string.h>
+
+static json_t *cell_json(const mc_run_result *result, const mc_run_cell *run, uint32_t importer)
+{
+    const mc_cell *cell = &run->cell;
+    const mc_tally *t = &cell->tally[importer];
+    json_t *object = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:b}", "workload", run->workload, "mode",
+        mc_mode_names[run->mode], "sync", mc_sync_names[run->sync], "crash", run->crash, "importer",
+        result->importers.chosen[importer].name, "crash_points", (json_int_t)cell->explored.points,
+        "states", (json_int_t)cell->explored.states, "unique", (json_int_t)cell->unique, "exhaustive",
+        cell->explored.skipped == 0);
+    const struct {
+        const char *key;
+        uint64_t value;
+    } counts[] = {
+        {"clean", t->verdict[MC_CLEAN]},
+        {"ahead", t->ahead},
+        {"stale", t->verdict[MC_STALE]},
+        {"empty", t->empty},
+        {"torn", t->verdict[MC_TORN]},
+        {"silent", t->silent},
+        {"integrity_check_missed", t->missed},
+        {"blocked", t->verdict[MC_BLOCKED]},
+        {"refused", t->verdict[MC_REFUSED_TOO]},
+        {"control_dirty", cell->control_dirty},
+        {"known_defect", cell->known_defect},
+    };
+    for (size_t i = 0; object != NULL && i < sizeof counts / sizeof *counts; i++) {
+        json_object_set_new(object, counts[i].key, json_integer((json_int_t)counts[i].value));
+    }
+    json_object_set_new(object, "first_case",
+                        t->first_case[0] != '\0' ? json_string(t->first_case) : json_null());
+    return object;
+}
+
+/* One entry per signature, over all cells, in the order in which they were first met. */
+static void add_finding(json_t *findings, json_t *by_signature, const mc_finding *f)
+{
+    json_t *known = json_object_get(by_signature, f->signature);
+    if (known != NULL) {
+        json_int_t count = json_integer_value(json_object_get(known, "count"));
+        json_object_set_new(known, "count", json_integer(count + (json_int_t)f->count));
+        return;
+    }
+    json_t *object = json_pack("{s:s,s:s,s:I,s:s,s:b}", "signature", f->signature, "verdict",
+                               f->verdict, "count", (json_int_t)f->count, "case", f->state, "fails",
+                               f->fails);
+    if (object != NULL && f->defect != NULL) {
+        json_object_set_new(object, "known_defect", json_string(f->defect));
+    }
+    json_object_set(by_signature, f->signature, object);
+    json_array_append_new(findings, object);
+}
+
+char *mc_report_json(const mc_run_result *result)
+{
+    json_t *cells = json_array();
+    json_t *findings = json_array();
+    json_t *by_signature = json_object();
+    uint64_t compared = 0;
+    uint64_t disagreements = 0;
+    for (uint32_t i = 0; i < result->cell_count; i++) {
+        const mc_run_cell *run = &result->cell[i];
+        for (uint32_t k = 0; k < result->importers.count; k++) {
+            json_array_append_new(cells, cell_json(result, run, k));
+        }
+        for (uint32_t k = 0; k < run->cell.finding_count; k++) {
+            add_finding(findings, by_signature, &run->cell.finding[k]);
+        }
+        compared += run->cell.compared;
+        disagreements += run->cell.disagreements;
+    }
+    json_decref(by_signature);
+    double rate = result->seconds > 0 ? (double)result->states / result->seconds : 0;
+    json_t *root = json_pack(
+        "{s:s,s:s,s:I,s:o,s:o,s:{s:I,s:I},s:{s:f,s:f}}", "schema", "midcommit/run/1", "sqlite",
+        sqlite3_libversion(), "seed", (json_int_t)result->seed, "cells", cells, "findings", findings,
+        "recover_against_sqlite", "compared", (json_int_t)compared, "disagreements",
+        (json_int_t)disagreements, "timing", "seconds", round(result->seconds * 1000) / 1000,
+        "states_per_second", round(rate));
+    char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    json_decref(root);
+    return text;
+}

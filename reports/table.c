@@ -1,0 +1,189 @@
+#include "reports/report.h"
+
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <string.h>
+
+static const char row_format[] = "%-11s %-8s %-5s %-9s %8" PRIu64 " %8" PRIu64 " %7" PRIu64
+                                 " %7" PRIu64 " %7" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n";
+
+static void print_head(FILE *out)
+{
+    (void)fprintf(out, "%-11s %-8s %-5s %-9s %8s %8s %7s %7s %7s %8s %8s\n", "workload", "mode",
+                  "crash", "importer", "states", "clean", "stale", "torn", "silent", "blocked",
+                  "refused");
+}
+
+/* The last part of a long name: a row has one line. */
+static const char *tail(const char *name, size_t width)
+{
+    size_t size = strlen(name);
+    return size <= width ? name : name + size - width;
+}
+
+static void print_cell(const mc_run_result *result, const mc_run_cell *run, FILE *out)
+{
+    for (uint32_t i = 0; i < result->importers.count; i++) {
+        const mc_tally *t = &run->cell.tally[i];
+        bool first = i == 0;
+        (void)fprintf(out, row_format, first ? tail(run->workload, 11) : "",
+                      first ? mc_mode_names[run->mode] : "", first ? run->crash : "",
+                      tail(result->importers.chosen[i].name, 9), run->cell.explored.states,
+                      t->verdict[MC_CLEAN], t->verdict[MC_STALE], t->verdict[MC_TORN], t->silent,
+                      t->verdict[MC_BLOCKED], t->verdict[MC_REFUSED_TOO]);
+    }
+}
+
+static void print_totals(const mc_run_result *result, FILE *out)
+{
+    (void)fputc('\n', out);
+    for (uint32_t i = 0; i < result->importers.count; i++) {
+        uint64_t states = 0;
+        mc_tally sum = {0};
+        for (uint32_t c = 0; c < result->cell_count; c++) {
+            const mc_tally *t = &result->cell[c].cell.tally[i];
+            states += result->cell[c].cell.explored.states;
+            for (int v = 0; v < MC_VERDICTS; v++) {
+                sum.verdict[v] += t->verdict[v];
+            }
+            sum.silent += t->silent;
+        }
+        (void)fprintf(out, row_format, i == 0 ? "all" : "", "", "",
+                      tail(result->importers.chosen[i].name, 9), states, sum.verdict[MC_CLEAN],
+                      sum.verdict[MC_STALE], sum.verdict[MC_TORN], sum.silent,
+                      sum.verdict[MC_BLOCKED], sum.verdict[MC_REFUSED_TOO]);
+    }
+}
+
+/* The cell in which an importer tears the largest share of the states. */
+static const mc_run_cell *worst_cell(const mc_run_result *result, uint32_t importer)
+{
+    const mc_run_cell *worst = NULL;
+    double share = 0;
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        const mc_cell *cell = &result->cell[c].cell;
+        double now = cell->explored.states == 0
+                         ? 0
+                         : (double)cell->tally[importer].silent / (double)cell->explored.states;
+        if (now > share) {
+            share = now;
+            worst = &result->cell[c];
+        }
+    }
+    return worst;
+}
+
+static void print_missed(const mc_tally *t, FILE *out)
+{
+    uint64_t torn = t->verdict[MC_TORN];
+    if (t->missed == torn) {
+        (void)fprintf(out, "integrity_check misses all of them.\n");
+    } else {
+        (void)fprintf(out, "integrity_check misses %" PRIu64 " of %" PRIu64 " of them.\n", t->missed,
+                      torn);
+    }
+}
+
+static void print_sentence(const mc_run_result *result, const char *options, FILE *out)
+{
+    for (uint32_t i = 0; i < result->importers.count; i++) {
+        const char *name = result->importers.chosen[i].name;
+        const mc_run_cell *run = worst_cell(result, i);
+        if (run == NULL) {
+            continue;
+        }
+        const mc_tally *t = &run->cell.tally[i];
+        const char *how = strcmp(name, "abandon") == 0
+                              ? run->mode == MC_MODE_WAL
+                                    ? "Importing the main file without its WAL"
+                                    : "Importing the main file without its journal"
+                              : name;
+        (void)fprintf(out, "\n%s tears the database at %.0f %% of the crash states of %s (%s, %s);\n",
+                      how, 100.0 * (double)t->verdict[MC_TORN] / (double)run->cell.explored.states,
+                      run->workload, mc_mode_names[run->mode], run->crash);
+        print_missed(t, out);
+        (void)fprintf(out, "See the first one:\n\n    midcommit explain%s %s%s%s\n", options,
+                      t->first_case, strcmp(name, "abandon") == 0 ? "" : " --importer ",
+                      strcmp(name, "abandon") == 0 ? "" : name);
+        return;
+    }
+    (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
+}
+
+static void print_control(const mc_run_result *result, FILE *out)
+{
+    uint64_t compared = 0;
+    uint64_t disagreements = 0;
+    uint64_t dirty = 0;
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        compared += result->cell[c].cell.compared;
+        disagreements += result->cell[c].cell.disagreements;
+        dirty += result->cell[c].cell.control_dirty;
+    }
+    if (compared > 0) {
+        (void)fprintf(out,
+                      "\nrecover and SQLite %s were compared on %" PRIu64
+                      " distinct states: %" PRIu64 " differences.\n",
+                      sqlite3_libversion(), compared, disagreements);
+    }
+    if (dirty > 0) {
+        (void)fprintf(out, "SQLite %s broke its own promise at %" PRIu64 " states:\n",
+                      sqlite3_libversion(), dirty);
+    }
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        const mc_cell *cell = &result->cell[c].cell;
+        for (uint32_t f = 0; f < cell->finding_count; f++) {
+            const mc_finding *finding = &cell->finding[f];
+            if (finding->defect != NULL) {
+                (void)fprintf(out, "Known defect of SQLite %s: %s: %" PRIu64 " states, first %s\n",
+                              sqlite3_libversion(), finding->defect, finding->count, finding->state);
+            }
+        }
+    }
+}
+
+static void print_failures(const mc_run_result *result, const char *options, FILE *out)
+{
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        const mc_cell *cell = &result->cell[c].cell;
+        for (uint32_t f = 0; f < cell->finding_count; f++) {
+            const mc_finding *finding = &cell->finding[f];
+            if (finding->fails) {
+                (void)fprintf(out, "FAILED %s: %" PRIu64 " states, first:\n    midcommit explain%s %s\n",
+                              finding->signature, finding->count, options, finding->state);
+            }
+        }
+    }
+}
+
+static void print_limits(const mc_run_result *result, FILE *out)
+{
+    uint64_t skipped = 0;
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        skipped += result->cell[c].cell.explored.skipped;
+    }
+    if (skipped > 0) {
+        (void)fprintf(out, "Cut short by --budget: %" PRIu64 " states were not visited.\n", skipped);
+    }
+    if (result->skipped[0] != '\0') {
+        (void)fprintf(out, "Not run: %s.\n", result->skipped);
+    }
+    if (result->batch_missing) {
+        (void)fprintf(out, "Not run: the batch-atomic builds of the v1 VFS; SQLite %s was compiled "
+                           "without\nSQLITE_ENABLE_BATCH_ATOMIC_WRITE.\n",
+                      sqlite3_libversion());
+    }
+}
+
+void mc_report_table(const mc_run_result *result, const char *options, FILE *out)
+{
+    print_head(out);
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        print_cell(result, &result->cell[c], out);
+    }
+    print_totals(result, out);
+    print_control(result, out);
+    print_limits(result, out);
+    print_failures(result, options, out);
+    print_sentence(result, options, out);
+}
