@@ -297,9 +297,16 @@ static mc_status run_sql(mc_runner *runner, const char *text, bool named, const 
     return MC_OK;
 }
 
+/* The hook also fires for the temporary database, which no crash can leave behind. */
 static int on_commit(void *context)
 {
-    ((mc_runner *)context)->commit_seen = true;
+    mc_runner *runner = context;
+    uint32_t count = runner->program->attach ? 2 : 1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (sqlite3_txn_state(runner->db, database_schema(i)) == SQLITE_TXN_WRITE) {
+            runner->commit_seen = true;
+        }
+    }
     return 0; /* go on and commit */
 }
 

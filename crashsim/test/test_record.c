@@ -193,8 +193,8 @@ static void check_witnesses(const mc_record_options *options, const mc_trace *tr
     mc_disk_free(&disk);
 }
 
-/* Promise: replaying base and trace up to an acknowledgement and opening the result with stock SQLite
- * shows, page by page, what the live connection showed then. */
+/* Promise: replaying base and trace up to an acknowledgement and opening the result with stock
+ * SQLite shows, page by page, what the live connection showed then. */
 static void replay_shows_what_the_witness_saw(void **unused)
 {
     (void)unused;
