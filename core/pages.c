@@ -64,6 +64,7 @@ static void freelist_walk(const mc_image *image, freelist_visit *visit, void *co
     uint32_t trunk = mc_bytes_get_be32(image->page[0] + AT_FREELIST_TRUNK);
     while (left > 0 && freelist_number_is_good(image, trunk)) {
         left--;
+        assert(left < image->page_count);
         if (!visit(context, trunk, parent, true)) {
             return;
         }

@@ -32,13 +32,14 @@ typedef struct mc_page_info {
 } mc_page_info;
 
 /* Fills info[0 .. page_count - 1]. Fails only without memory. */
-mc_status mc_pages_walk(const mc_image *image, mc_arena *arena, mc_page_info *info, mc_error *error);
+mc_status mc_pages_walk(const mc_image *image, mc_arena *arena, mc_page_info *info,
+                        mc_error *error);
 
-/* Calls `visit` for every freelist leaf page of the image, in list order, tolerating damage (cycles,
- * numbers out of range end the walk). These are the pages whose content SQLite does not define: a
- * freed page is not journalled when it is used again (btree.c allocateBtreePage, pager.c
+/* Calls `visit` for every freelist leaf page of the image, in list order, tolerating damage
+ * (cycles, numbers out of range end the walk). These are the pages whose content SQLite does not
+ * define: a freed page is not journalled when it is used again (btree.c allocateBtreePage, pager.c
  * sqlite3PagerDontWrite). Needs no memory; at most page_count pages are visited. */
-void mc_pages_freelist_leaves(const mc_image *image, void (*visit)(void *context, uint32_t page_number),
-                              void *context);
+void mc_pages_freelist_leaves(const mc_image *image,
+                              void (*visit)(void *context, uint32_t page_number), void *context);
 
 #endif

@@ -11,21 +11,8 @@
 #
 # Exit status: 0 when all hold, 1 when one is broken.
 set -euo pipefail
-cd "${1:-$(dirname "$0")/..}"
-
-# All files of the tree that git would keep, or all there are where git does not know it.
-files() {
-    if [ -e .git ]; then
-        git ls-files --cached --others --exclude-standard "$@" | while read -r file; do
-            [ ! -f "$file" ] || echo "$file"
-        done
-    else
-        local pattern
-        for pattern in "$@"; do
-            find . -type f -name "${pattern##*/}" -not -path './build*' | sed 's#^\./##'
-        done
-    fi
-}
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+cd "${1:-$top}"
 
 # The rooms whose headers a room may include.
 allowed_rooms() {
@@ -40,7 +27,7 @@ allowed_rooms() {
 }
 
 check_shape() {
-    files '*.c' '*.h' '*.sh' '*.py' | while read -r file; do
+    tree_files '*.c' '*.h' '*.sh' '*.py' | while read -r file; do
         LC_ALL=C.UTF-8 awk -v file="$file" '
             function breach(line, what) { print file ":" line ": " what }
             file !~ /\.[ch]$/ && length($0) > 110 { breach(FNR, "more than 110 columns") }
@@ -57,7 +44,7 @@ check_shape() {
 }
 
 check_paths() {
-    files '*.c' '*.h' '*.sh' '*.py' '*.md' '*.txt' '*.json' '*.in' '*.1' '*.cmake' '.ci/run' |
+    tree_files '*.c' '*.h' '*.sh' '*.py' '*.md' '*.txt' '*.json' '*.in' '*.1' '*.cmake' '.ci/run' |
         grep -v '^corpus/' | while read -r file; do
         grep -nE '(^|[^A-Za-z0-9_.}])/(work|root|home/[a-z]+|tmp/(sq|build))[/-]' "$file" /dev/null |
             sed -E 's/^([^:]*:[0-9]*):.*/\1: a path of a machine/' || true
@@ -65,7 +52,7 @@ check_paths() {
 }
 
 check_rooms() {
-    files '*.c' '*.h' | while read -r file; do
+    tree_files '*.c' '*.h' | while read -r file; do
         local room=${file%%/*} included
         grep -nE '^ *# *include "' "$file" | sed -E 's/^([0-9]+):[^"]*"([^"]*)".*/\1 \2/' |
             while read -r line included; do
@@ -82,7 +69,7 @@ check_core() {
     headers="$headers|string|xxhash"
     local calls='f(open|read|write|close|printf|puts|putc|flush)|printf|puts|putchar|perror|exit|abort'
     calls="$calls|getenv|system|time|rand|open|read|write|mmap"
-    files 'core/*.c' 'core/*.h' | grep -E '^core/[^/]*$' | while read -r file; do
+    tree_files 'core/*.c' 'core/*.h' | grep -E '^core/[^/]*$' | while read -r file; do
         grep -nE '^ *# *include <' "$file" | grep -vE "<($headers)\.h>" |
             { [ "$file" = core/arena.c ] && grep -v '<stdlib.h>' || cat; } |
             sed -E "s#^([0-9]+):.*<(.*)>.*#$file:\1: core must not include \2#"
@@ -97,4 +84,4 @@ if [ -n "$breaches" ]; then
     echo "$breaches"
     exit 1
 fi
-echo "style: $(files '*.c' '*.h' '*.sh' | wc -l) files, no breach"
+echo "style: $(tree_files '*.c' '*.h' '*.sh' | wc -l) files, no breach"

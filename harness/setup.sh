@@ -20,6 +20,22 @@ die() {
     exit "$status"
 }
 
+# tree_files PATTERN...: the files below the current folder that belong to the tree, one a line: what
+# git would keep, or all that are there where git does not know the folder (or does not trust it).
+tree_files() {
+    local pattern
+    if [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$(pwd -P)" ]; then
+        git ls-files --cached --others --exclude-standard "$@" | while read -r file; do
+            [ ! -f "$file" ] || echo "$file"
+        done
+        return
+    fi
+    for pattern in "$@"; do
+        find . -type f -path "./$pattern" -not -path './build*' -not -path './.git/*' |
+            sed 's#^\./##'
+    done
+}
+
 # What a purpose needs: how to see that it is there, and the package that brings it.
 needs_of() {
     case $1 in

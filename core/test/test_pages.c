@@ -257,6 +257,9 @@ static void test_freelist_cycle_ends(void **state)
     visits = 0;
     mc_pages_freelist_leaves(&f.image, count_visit, &visits);
     assert_int_equal(visits, 0);
+    mc_bytes_put_be32(f.page[trunk - 1] + 4, 0);
+    mc_pages_freelist_leaves(&f.image, count_visit, &visits);
+    assert_int_equal(visits, 0);
     shape_close(&f);
 }
 
