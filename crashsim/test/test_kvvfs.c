@@ -117,16 +117,11 @@ static void assert_requests(const world *w, size_t first, const char *expected)
     assert_string_equal(found, expected);
 }
 
-/* The store after the first `count` elements of the trace. */
-static void replay(const mc_trace *trace, size_t count, mc_kvstore *store)
+static void apply(mc_kvstore *store, const mc_op *op)
 {
-    assert_true(mc_kvstore_copy(store, &trace->base_kv));
-    for (size_t i = 0; i < count; i++) {
-        const mc_op *op = &trace->op[i];
-        mc_error error;
-        assert_int_equal(mc_kvstore_apply(store, op->kind, op->data, op->size, op->offset, &error),
-                         MC_OK);
-    }
+    mc_error error;
+    assert_int_equal(mc_kvstore_apply(store, op->kind, op->data, op->size, op->offset, &error),
+                     MC_OK);
 }
 
 static sqlite3_file *open_file(const world *w, const char *name, int flags)
@@ -382,13 +377,13 @@ static void databases_are_right(void **unused)
         assert_integrity(w.db);
         close_database(&w);
         mc_kvstore replayed = {0};
-        replay(&w.trace, w.trace.op_count, &replayed);
-        assert_true(mc_hash128_equal(mc_kvstore_hash(&replayed), mc_kvstore_hash(&w.store)));
-        mc_kvstore_free(&replayed);
         for (size_t i = 0; i < w.trace.op_count; i++) {
+            apply(&replayed, &w.trace.op[i]);
             assert_in_range(w.trace.op[i].offset, 1, MC_KV_REQUEST_KEYS_MAX);
             assert_int_equal(w.trace.op[i].file, MC_DISK_NONE);
         }
+        assert_true(mc_hash128_equal(mc_kvstore_hash(&replayed), mc_kvstore_hash(&w.store)));
+        mc_kvstore_free(&replayed);
         stop(&w);
     }
     for (int i = 0; i < PROGRAM_STATEMENTS; i++) {
@@ -498,47 +493,59 @@ static void batch_commit_is_one_request(void **unused)
     }
 }
 
-/* Promise: after a crash between any two requests stock SQLite recovers, through this VFS, a state
- * that some commit had (the model's basic truth: with `kill`-like order nothing is ever torn). */
+/* What an actor finds that opens the store after a crash; to be freed with sqlite3_free. */
+static char *recovered_content(const mc_kvstore *store, mc_kv_build build, bool check_integrity)
+{
+    world w = {.arena = {.limit_bytes = LIMIT}};
+    assert_true(mc_kvstore_copy(&w.store, store));
+    mc_kvvfs_options options = {.store = &w.store, .arena = &w.arena, .build = build};
+    w.vfs = mc_kvvfs_open(&options);
+    assert_non_null(w.vfs);
+    open_database(&w);
+    char *found = content(w.db);
+    if (check_integrity) {
+        assert_integrity(w.db);
+    }
+    stop(&w);
+    return found;
+}
+
+/* Promise: after a crash between any two requests stock SQLite recovers, through this VFS, what the
+ * last acknowledged statement or the one in flight left (the truth that the `kv` model stands on).
+ */
 static void crash_at_every_request(void **unused)
 {
     (void)unused;
     char *expected[PROGRAM_STATEMENTS];
     expected_contents(expected);
     for (int build = 0; build < MC_KV_BUILDS; build++) {
+        if (build == MC_KV_BATCH && !mc_kvvfs_batch_supported()) {
+            continue; /* request by request the same as MC_KV_JOURNAL */
+        }
         world w = {0};
         start(&w, (mc_kv_build)build, 1);
         size_t marks[PROGRAM_STATEMENTS];
         run_program(&w, marks);
-        close_database(&w);
-        int recovered = 0;
-        for (size_t at = 1; at <= w.trace.op_count; at++) {
-            int acked = 0;
-            while (acked < PROGRAM_STATEMENTS && marks[acked] <= at) {
+        mc_kvstore live = {0};
+        int acked = 0;
+        int rolled_back = 0;
+        for (size_t i = 0; i < w.trace.op_count; i++) {
+            apply(&live, &w.trace.op[i]);
+            while (acked < PROGRAM_STATEMENTS && marks[acked] <= i + 1) {
                 acked++;
             }
-            world crashed = {.arena = {.limit_bytes = LIMIT}};
-            replay(&w.trace, at, &crashed.store);
-            mc_kvvfs_options options = {
-                .store = &crashed.store, .arena = &crashed.arena, .build = (mc_kv_build)build};
-            crashed.vfs = mc_kvvfs_open(&options);
-            assert_non_null(crashed.vfs);
-            open_database(&crashed);
-            char *found = content(crashed.db);
+            char *found = recovered_content(&live, (mc_kv_build)build, i % 16 == 0);
             const char *before = acked == 0 ? "no table" : expected[acked - 1];
             const char *after = acked == PROGRAM_STATEMENTS ? before : expected[acked];
             if (strcmp(found, before) != 0 && strcmp(found, after) != 0) {
-                fail_msg("build %d, request %zu: neither statement %d nor the one before", build,
-                         at, acked);
+                fail_msg("build %d, request %zu: neither statement %d nor the one before", build, i,
+                         acked);
             }
-            recovered += strcmp(before, after) != 0 && strcmp(found, before) == 0;
+            rolled_back += strcmp(before, after) != 0 && strcmp(found, before) == 0;
             sqlite3_free(found);
-            if (at % 16 == 0) {
-                assert_integrity(crashed.db);
-            }
-            stop(&crashed);
         }
-        assert_true(recovered > 0); /* some crash did fall inside a commit */
+        assert_true(rolled_back > 0); /* some crash did fall inside a commit */
+        mc_kvstore_free(&live);
         stop(&w);
     }
     for (int i = 0; i < PROGRAM_STATEMENTS; i++) {
