@@ -309,11 +309,12 @@ static const char *const PROGRAM[] = {
 };
 enum { PROGRAM_STATEMENTS = sizeof PROGRAM / sizeof PROGRAM[0], REOPEN_BEFORE = 7 };
 
-/* All rows as one text, to be freed with sqlite3_free. */
+/* All rows, each with the end of its value, as one text to be freed with sqlite3_free. */
 static char *content(sqlite3 *db)
 {
     sqlite3_stmt *statement;
-    const char *sql = "SELECT group_concat(id || ':' || hex(v)) FROM (SELECT * FROM t ORDER BY id)";
+    const char *sql = "SELECT group_concat(id || ':' || length(v) || hex(substr(v, -9)))"
+                      " FROM (SELECT * FROM t ORDER BY id)";
     if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK) {
         return sqlite3_mprintf("no table");
     }
