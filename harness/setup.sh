@@ -144,16 +144,13 @@ build() {
         flock 9
         if [ ! -f "$dir/build.ninja" ] ||
             [ "$(cat "$dir/arguments" 2>/dev/null)" != "$arguments" ]; then
-            say "configuring ${dir#"$top"/}"
+            say "configuring and building ${dir#"$top"/}"
             rm -rf "$dir/CMakeCache.txt" "$dir/CMakeFiles"
             cmake -S "$top" -B "$dir" "$@" >"$log" 2>&1 ||
                 { tail -n 15 "$log" >&2; exit 1; }
             printf '%s' "$arguments" >"$dir/arguments"
         fi
-        case $(ninja -C "$dir" -n 2>/dev/null) in
-        *"no work to do"*) ;;
-        *) say "building ${dir#"$top"/}" ;;
-        esac
         ninja -C "$dir" -j "$cores" >"$log" 2>&1 || { grep -A 15 FAILED "$log" >&2; exit 1; }
+        grep -q 'no work to do' "$log" || say "built ${dir#"$top"/}"
     ) 9>"$dir/build.lock" || die 3 "build: ${dir#"$top"/} failed, see ${log#"$top"/}"
 }
