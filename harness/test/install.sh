@@ -4,9 +4,10 @@
 # pkg-config, its header's example compiles to a shared library and a program links the library, loads
 # the importer and gets its image. The prefix is another one than was configured.
 set -euo pipefail
-build=$1
+build=$(cd "$1" && pwd)
 prefix=$(mktemp -d)
 trap 'rm -rf "$prefix"' EXIT
+cd "$prefix" # where no header of the tree is near
 cmake --install "$build" --prefix "$prefix" >/dev/null
 pc=$(find "$prefix" -name midcommit.pc)
 [ -n "$pc" ] || { echo "no midcommit.pc was installed"; exit 1; }
