@@ -22,7 +22,12 @@
 #include "crashsim/runner.h"
 #include "crashsim/witness.h"
 
-enum { FILLER_ROW_BYTES = 900, FILLER_BATCH_ROWS = 20000, SETTINGS_BYTES = 1024 };
+enum {
+    FILLER_ROW_BYTES = 900,
+    FILLER_BATCH_ROWS = 20000,
+    SETTINGS_BYTES = 1024,
+    CACHE_DEFAULT = -2000 /* KiB: SQLite's own default (pragma.html, "cache_size") */
+};
 
 static const uint64_t WITNESS_LIMIT_BYTES = 16 << 20;
 
@@ -148,10 +153,8 @@ static void write_settings(recorder *rec, const char *mode, const char *sync)
             used += snprintf(out + used, room - (size_t)used, "; PRAGMA %s.auto_vacuum=%s",
                              schema[i], rec->program.auto_vacuum ? "FULL" : "NONE");
         }
-        if (cache != 0) {
-            used += snprintf(out + used, room - (size_t)used, "; PRAGMA %s.cache_size=%u",
-                             schema[i], cache);
-        }
+        used += snprintf(out + used, room - (size_t)used, "; PRAGMA %s.cache_size=%d", schema[i],
+                         cache != 0 ? (int)cache : CACHE_DEFAULT);
         used += snprintf(out + used, room - (size_t)used, "; PRAGMA %s.journal_mode=%s", schema[i],
                          mode);
     }

@@ -24,7 +24,7 @@ typedef struct mc_record_options {
     mc_mode mode;
     mc_sync sync;
     uint32_t page_size;   /* bytes */
-    uint32_t cache_pages; /* 0: what the workload asks for, else SQLite's default */
+    uint32_t cache_pages; /* 0: what the workload asks for, else 2000 KiB */
     uint32_t txns;        /* 0: the workload's own number */
     uint64_t seed;
     uint64_t scale_bytes; /* 0, or grow the setup's table until the database has about this size, so
@@ -36,9 +36,11 @@ typedef struct mc_record_options {
 
 /* Runs the workload's setup (not traced: it ends in `trace->base`), closes, then runs its program
  * with the trace on, and drops the connection without any further traced operation once the last
- * statement has returned. Deterministic: equal options, equal trace. `trace` must be zeroed; on
- * failure it is left freed and zeroed. A statement that fails ends the run with MC_MALFORMED and an
- * error that names the workload, the statement and SQLite's message. */
+ * statement has returned. The connection's settings are the first statement of the trace. Every
+ * recording is proved before it is returned: base and trace give the live files, byte for byte.
+ * Deterministic: equal options, equal trace. `trace` must be zeroed; on failure it is left freed and
+ * zeroed. A statement that fails ends the run with MC_MALFORMED and an error that names the workload,
+ * the statement and SQLite's message. */
 mc_status mc_record(const mc_record_options *options, mc_trace *trace, mc_error *error);
 
 #endif

@@ -262,6 +262,12 @@ static void small_files_read_as_on_unix(void **unused)
                      SQLITE_OK);
     assert_int_equal(disk.file[0].size, 3);
     assert_int_equal(file->pMethods->xClose(file), SQLITE_OK);
+    flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_JOURNAL;
+    assert_int_equal(base->xOpen(base, "j", file, flags, NULL), SQLITE_OK);
+    assert_int_equal(file->pMethods->xWrite(file, "abc", 3, 0), SQLITE_IOERR_WRITE);
+    assert_int_equal(file->pMethods->xTruncate(file, 0), SQLITE_IOERR_TRUNCATE);
+    assert_int_equal(file->pMethods->xClose(file), SQLITE_OK);
+    assert_int_equal(disk.file[0].size, 3);
     assert_int_equal(base->xDelete(base, "j", 0), SQLITE_OK);
     assert_int_equal(base->xDelete(base, "j", 0), SQLITE_IOERR_DELETE_NOENT);
     free(file);
