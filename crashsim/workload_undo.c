@@ -41,6 +41,24 @@ static mc_status write_over(mc_program *program, const mc_record_options *option
     return MC_OK;
 }
 
+/* Inside a savepoint that is then rolled back, some pages spill, and then others twice: in WAL mode
+ * the last spill goes over frames in the middle, and checksums from there on are left for the commit
+ * to rewrite (wal.c iReCksum). */
+static mc_status spill_twice(mc_program *program, const mc_record_options *options, uint32_t k,
+                             mc_error *error)
+{
+    MC_DO("BEGIN");
+    MC_TRY(mc_do_update(program, options, "t", k, "id = 3", error));
+    MC_DO("SAVEPOINT a");
+    MC_TRY(mc_do_update(program, options, "t", 1000 + k, "id % 6 = 4 AND id BETWEEN 20 AND 150", error));
+    MC_TRY(mc_do_update(program, options, "t", 1000 + k, "id % 6 = 4 AND id > 230", error));
+    MC_TRY(mc_do_update(program, options, "t", 2000 + k, "id % 6 = 4 AND id > 230", error));
+    MC_DO("ROLLBACK TO a");
+    MC_TRY(mc_do_update(program, options, "t", 3000 + k, "id % 30 = 5", error));
+    MC_DO("COMMIT");
+    return MC_OK;
+}
+
 /* A transaction made of savepoints alone; the outermost RELEASE commits. */
 static mc_status nest(mc_program *program, const mc_record_options *options, uint32_t k,
                       mc_error *error)
@@ -91,10 +109,11 @@ mc_status mc_make_savepoint(mc_program *program, const mc_record_options *option
     program->cache_pages = SMALL_CACHE_PAGES;
     MC_TRY(mc_setup_rows(program, options, "main", MC_ROWS, error));
     for (uint32_t k = 1; k <= options->txns; k++) {
-        MC_TRY(write_over(program, options, 4 * k, error));
-        MC_TRY(nest(program, options, 4 * k + 1, error));
-        MC_TRY(grow_twice(program, options, 4 * k + 2, error));
-        MC_TRY(commit_nothing(program, options, 4 * k + 3, error));
+        MC_TRY(write_over(program, options, 5 * k, error));
+        MC_TRY(nest(program, options, 5 * k + 1, error));
+        MC_TRY(grow_twice(program, options, 5 * k + 2, error));
+        MC_TRY(commit_nothing(program, options, 5 * k + 3, error));
+        MC_TRY(spill_twice(program, options, 5 * k + 4, error));
     }
     return MC_OK;
 }

@@ -103,9 +103,6 @@ static int recover_one(mc_control *control, uint32_t index)
     mc_disk_files(control->disk, control->database[index], &files);
     state_kind now = kind_of(&files);
     opened *o = &control->opened[index];
-    if (o->db != NULL && (o->kind != now || now == KIND_MIXED || !control->reuse)) {
-        drop(o);
-    }
     int rc = SQLITE_OK;
     if (o->db == NULL) {
         rc = fresh(control, index, now);
@@ -116,17 +113,38 @@ static int recover_one(mc_control *control, uint32_t index)
     if (rc == SQLITE_OK) {
         /* A hot journal can uncover a WAL header, so ask whatever the kind was. */
         mc_disk_files(control->disk, control->database[index], &files);
-        if (kind_of(&files) != KIND_ROLLBACK) {
+        state_kind after = kind_of(&files);
+        if (after != now) {
+            o->kind = KIND_MIXED; /* the connection has become of another kind: use it only once */
+        }
+        if (after != KIND_ROLLBACK) {
             rc = sqlite3_wal_checkpoint_v2(o->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-            rc = rc == SQLITE_LOCKED ? SQLITE_OK : rc;
         }
     }
     return rc;
 }
 
+/* Closes connections that cannot serve the present state. Closing the last connection to a WAL
+ * checkpoints and deletes it, and that must not happen to the state about to be recovered. */
+static void drop_unfit(mc_control *control)
+{
+    for (uint32_t i = 0; i < control->database_count; i++) {
+        mc_files files;
+        mc_disk_files(control->disk, control->database[i], &files);
+        opened *o = &control->opened[i];
+        state_kind now = kind_of(&files);
+        if (o->db != NULL && (o->kind != now || now == KIND_MIXED || !control->reuse)) {
+            mc_disk_begin(control->disk);
+            drop(o);
+            mc_disk_rewind(control->disk);
+        }
+    }
+}
+
 void mc_control_recover(mc_control *control, mc_control_answer *out)
 {
     memset(out, 0, sizeof *out);
+    drop_unfit(control);
     mc_disk_begin(control->disk);
     mc_memvfs_drop_shm(control->vfs);
     out->recovered = true;
@@ -144,9 +162,6 @@ void mc_control_recover(mc_control *control, mc_control_answer *out)
 
 void mc_control_undo(mc_control *control)
 {
-    for (uint32_t i = 0; i < control->database_count && !control->reuse; i++) {
-        drop(&control->opened[i]);
-    }
     mc_disk_rewind(control->disk);
 }
 
