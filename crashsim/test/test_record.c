@@ -166,66 +166,92 @@ static void seeds_differ(void **unused)
     }
 }
 
-/* The pages of one database in the files of `disk`, read by stock SQLite on a copy of it. */
-static void assert_witnessed(const mc_trace *trace, const mc_disk *disk, uint32_t commit)
+/* Whether one database in the files under `vfs`, read by stock SQLite, is what the witness saw. */
+static bool is_witnessed(const mc_memvfs *vfs, const char *name, const mc_witness *witness)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    assert_int_equal(
+        sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, mc_memvfs_name(vfs)),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA page_count", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    bool same = sqlite3_column_int64(stmt, 0) == witness->page_count;
+    assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+    if (same && witness->page_count > 0) {
+        uint32_t page_size = witness->page_size;
+        sqlite3_int64 size = 0;
+        unsigned char *bytes = sqlite3_serialize(db, "main", &size, 0);
+        assert_int_equal(size, (sqlite3_int64)witness->page_count * page_size);
+        for (uint32_t p = 0; p < witness->page_count; p++) {
+            uint64_t hash = mc_page_hash(p + 1, bytes + (size_t)p * page_size, page_size);
+            same = same && (witness->page_hash[p] == 0 || witness->page_hash[p] == hash);
+        }
+        sqlite3_free(bytes);
+    }
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return same;
+}
+
+static bool all_witnessed(const mc_trace *trace, const mc_disk *disk, uint32_t commit)
 {
     mc_disk copy = {0};
     assert_true(mc_disk_copy(&copy, disk));
     mc_memvfs *vfs = mc_memvfs_open(&(mc_memvfs_options){.disk = &copy, .seed = 5});
     assert_non_null(vfs);
+    bool same = true;
     for (uint32_t d = 0; d < trace->database_count; d++) {
         const mc_witness *witness = &trace->witness[commit * trace->database_count + d];
-        sqlite3 *db = NULL;
-        sqlite3_stmt *stmt = NULL;
-        assert_int_equal(sqlite3_open_v2(trace->database[d], &db,
-                                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                                         mc_memvfs_name(vfs)),
-                         SQLITE_OK);
-        assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA page_count", -1, &stmt, NULL), SQLITE_OK);
-        assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-        assert_int_equal(sqlite3_column_int64(stmt, 0), witness->page_count);
-        assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
-        sqlite3_int64 size = 0;
-        unsigned char *bytes =
-            witness->page_count == 0 ? NULL : sqlite3_serialize(db, "main", &size, 0);
-        assert_int_equal(size, (sqlite3_int64)witness->page_count * witness->page_size);
-        for (uint32_t p = 0; p < witness->page_count; p++) {
-            if (witness->page_hash[p] != 0) {
-                assert_int_equal(witness->page_hash[p],
-                                 mc_page_hash(p + 1, bytes + (size_t)p * witness->page_size,
-                                              witness->page_size));
-            }
-        }
-        sqlite3_free(bytes);
-        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        same = same && is_witnessed(vfs, trace->database[d], witness);
     }
     mc_memvfs_close(vfs);
     mc_disk_free(&copy);
+    return same;
 }
 
-static void check_witnesses(const mc_record_options *options, const mc_trace *trace)
+/* How many commits stock SQLite does not show when it opens base and trace up to their
+ * acknowledgement as the live connection showed them then; the base is asked as commit 0. */
+static uint32_t count_not_witnessed(const mc_trace *trace)
 {
-    (void)options;
-    if (trace->is_kv) {
-        return;
-    }
     mc_disk disk = {0};
     mc_error error;
     assert_true(mc_disk_copy(&disk, &trace->base));
     uint32_t acked = 0;
-    assert_witnessed(trace, &disk, 0);
+    uint32_t wrong = !all_witnessed(trace, &disk, 0);
     for (size_t i = 0; i < trace->op_count; i++) {
         assert_int_equal(mc_trace_apply(&disk, &trace->op[i], UINT32_MAX, &error), MC_OK);
         if (trace->op[i].kind == MC_OP_ACKED) {
             acked++;
-            assert_witnessed(trace, &disk, acked);
+            wrong += !all_witnessed(trace, &disk, acked);
         }
     }
     mc_disk_free(&disk);
+    return wrong;
+}
+
+/* SQLite 3.40.1 forgets to forget where to begin rewriting checksums when a savepoint is rolled
+ * back (wal.c sqlite3WalSavepointUndo and iReCksum), so the commit's frames do not continue the
+ * chain and a recovery loses it and all that follow. 3.53.2 has the missing lines; which version
+ * first had them is not known here, so those in between are asked nothing. */
+static void check_witnesses(const mc_record_options *options, const mc_trace *trace)
+{
+    const int with_defect = 3040001;
+    const int without_defect = 3053002;
+    int version = sqlite3_libversion_number();
+    if (trace->is_kv) {
+        return;
+    }
+    bool meets_defect = options->mode == MC_MODE_WAL && strcmp(options->workload, "savepoint") == 0;
+    uint32_t wrong = count_not_witnessed(trace);
+    if (!meets_defect || version >= without_defect) {
+        assert_int_equal(wrong, 0);
+    } else if (version <= with_defect) {
+        assert_true(wrong > 0);
+    }
 }
 
 /* Promise: replaying base and trace up to an acknowledgement and opening the result with stock
- * SQLite shows, page by page, what the live connection showed then. */
+ * SQLite shows, page by page, what the live connection showed then; but for one known defect. */
 static void replay_shows_what_the_witness_saw(void **unused)
 {
     (void)unused;
