@@ -1,41 +1,57 @@
 #include "harness/defects.h"
 
-#include <limits.h>
+#include "core/wal.h"
+
 #include <string.h>
 
-static const mc_defect defects[] = {
+/* The last valid frame is followed by one with a page number whose salts and checksum are zero: SQLite
+ * wrote it with the checksum left for later (wal.c walEncodeFrame), and later never came. */
+static bool frame_without_checksum(const mc_files *files)
+{
+    mc_wal wal;
+    mc_error error;
+    if (mc_wal_open(&files->wal, &wal, NULL, &error) != MC_OK || !wal.usable) {
+        return false;
+    }
+    mc_wal_advance(&wal, &files->wal);
+    uint64_t at = mc_wal_frame_offset(&wal, wal.valid_frames + 1) - MC_WAL_FRAME_HEADER_BYTES;
+    if (at + MC_WAL_FRAME_HEADER_BYTES + wal.page_size > files->wal.size) {
+        return false;
+    }
+    static const uint8_t zeros[16];
+    const uint8_t *frame = files->wal.data + at;
+    return memcmp(frame, zeros, 4) != 0 && memcmp(frame + 8, zeros, 16) == 0;
+}
+
+const mc_defect mc_defects[] = {
+    {
+        .name = "wal-frames-without-checksum",
+        .first_version = 3011000, /* check-ins 5d113aef and 16b34f25: frames are overwritten */
+        .fixed_version = 3050002,
+        .verdicts = 1u << MC_STALE,
+        .shows = frame_without_checksum,
+        .reference = "SQLite 3.50.2 release notes: frames without checksums after ROLLBACK TO a savepoint"
+                     " when pages had spilled into the WAL; the acknowledged commit is lost in a crash",
+    },
     {.name = NULL},
 };
 
-static bool listed(const char *list, const char *name)
+const mc_defect *mc_defect_find(int version, const mc_files *files, const mc_verdict *verdict)
 {
-    size_t size = strlen(name);
-    for (const char *at = strstr(list, name); at != NULL; at = strstr(at + 1, name)) {
-        bool starts = at == list || at[-1] == ',';
-        if (starts && (at[size] == ',' || at[size] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *mc_defect_find(int version, const char *workload, mc_mode mode, const mc_verdict *verdict)
-{
-    for (const mc_defect *defect = defects; defect->name != NULL; defect++) {
+    for (const mc_defect *defect = mc_defects; defect->name != NULL; defect++) {
         if (version >= defect->first_version && version < defect->fixed_version &&
-            listed(defect->workloads, workload) && (defect->modes & 1u << mode) != 0 &&
-            (defect->verdicts & 1u << verdict->kind) != 0) {
-            return defect->name;
+            (defect->verdicts & 1u << verdict->kind) != 0 && defect->shows(files)) {
+            return defect;
         }
     }
     return NULL;
 }
 
-const char *mc_defect_name(const char *name)
+const mc_defect *mc_defect_named(const char *name)
 {
-    for (const mc_defect *defect = defects; defect->name != NULL; defect++) {
+    for (const mc_defect *defect = mc_defects; defect->name != NULL; defect++) {
         if (strcmp(defect->name, name) == 0) {
-            return defect->name;
+            return defect;
         }
     }
     return NULL;

@@ -1,25 +1,30 @@
-/* defects.h: confirmed bugs of SQLite itself, each with the versions that have it and the evidence. */
+/* defects.h: confirmed bugs of SQLite itself, each with the versions that have it and the evidence.
+ *
+ * A control that breaks SQLite's promise is a defect of midcommit's model until it is explained. A row of
+ * this table explains it: on a version that has the bug, in a state that carries the bug's mark, with
+ * the verdict that the bug gives. The mark is read from the state's bytes, so that another bug in the
+ * same mode is never taken for this one. */
 #ifndef MIDCOMMIT_HARNESS_DEFECTS_H
 #define MIDCOMMIT_HARNESS_DEFECTS_H
 
+#include "core/importer.h"
 #include "harness/verdict.h"
 
 typedef struct mc_defect {
     const char *name;      /* how it is reported */
-    int first_version;     /* as sqlite3_libversion_number gives it; 0: since ever */
-    int fixed_version;     /* first version without it; INT_MAX: none yet */
-    const char *workloads; /* comma list in which it shows */
-    uint32_t modes;        /* bits of mc_mode */
+    int first_version;     /* as sqlite3_libversion_number gives it */
+    int fixed_version;     /* first version without it */
     uint32_t verdicts;     /* bits of mc_verdict_kind that the control then gives */
-    const char *reference; /* where it is described, one line */
+    bool (*shows)(const mc_files *files); /* the state carries the bug's mark */
+    const char *reference; /* where it is described */
 } mc_defect;
 
-/* The name of the known defect that explains this verdict of the control on the SQLite version under test, or
- * null. */
-const char *mc_defect_find(int version, const char *workload, mc_mode mode,
-                                const mc_verdict *verdict);
+extern const mc_defect mc_defects[]; /* ended by a row without name */
 
-/* The table's own copy of a defect's name, or null when no defect has it. */
-const char *mc_defect_name(const char *name);
+/* The defect of SQLite `version` that explains the control's verdict on this state, or null. */
+const mc_defect *mc_defect_find(int version, const mc_files *files, const mc_verdict *verdict);
+
+/* The row of that name, or null. */
+const mc_defect *mc_defect_named(const char *name);
 
 #endif

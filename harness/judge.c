@@ -193,14 +193,25 @@ static mc_status first_meeting(mc_judging *j, const mc_crash *crash, mc_error *e
     return status;
 }
 
+/* The known defect of this SQLite whose mark one of the state's databases carries, or null. */
+static const char *known_defect(const mc_judging *j, const mc_verdict *verdict)
+{
+    const mc_defect *defect = NULL;
+    for (uint32_t d = 0; !j->trace.is_kv && defect == NULL && d < j->trace.database_count; d++) {
+        mc_files files;
+        mc_disk_files(&j->trace.base, j->trace.database[d], &files);
+        defect = mc_defect_find(sqlite3_libversion_number(), &files, verdict);
+    }
+    return defect != NULL ? defect->name : NULL;
+}
+
 static mc_status judge_control(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
                                const mc_verdict *verdict, mc_error *error)
 {
     if (mc_promise_kept(j->cell->promise, verdict)) {
         return MC_OK;
     }
-    const char *defect = mc_defect_find(sqlite3_libversion_number(), j->options->record->workload,
-                                        j->options->record->mode, verdict);
+    const char *defect = known_defect(j, verdict);
     j->cell->known_defect += defect != NULL;
     j->cell->control_dirty += defect == NULL;
     return add_finding(j, crash, "control breaks its promise", UINT32_MAX, verdict, control,

@@ -120,8 +120,9 @@ static void decode_finding(const json_t *object, uint32_t importers, mc_finding 
     *good = *good && json_is_integer(importer) && index >= -1 && index < (json_int_t)importers;
     f->importer = index < 0 ? UINT32_MAX : (uint32_t)index;
     f->fails = json_is_true(json_object_get(object, "fails"));
-    f->defect = defect[0] == '\0' ? NULL : mc_defect_name(defect);
-    *good = *good && (defect[0] == '\0' || f->defect != NULL);
+    const mc_defect *known = mc_defect_named(defect);
+    f->defect = known != NULL ? known->name : NULL;
+    *good = *good && (defect[0] == '\0' || known != NULL);
 }
 
 static void decode_cell(const json_t *line, uint32_t importers, mc_cell *cell, bool *good)

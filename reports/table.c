@@ -1,5 +1,7 @@
 #include "reports/report.h"
 
+#include "harness/defects.h"
+
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -110,6 +112,29 @@ static void print_sentence(const mc_run_result *result, const char *options, FIL
     (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
 }
 
+static void print_defect(const mc_run_result *result, const mc_defect *defect, FILE *out)
+{
+    uint64_t states = 0;
+    const char *first = NULL;
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        const mc_cell *cell = &result->cell[c].cell;
+        for (uint32_t f = 0; f < cell->finding_count; f++) {
+            if (cell->finding[f].defect == defect->name) {
+                states += cell->finding[f].count;
+                first = first == NULL ? cell->finding[f].state : first;
+            }
+        }
+    }
+    if (states > 0) {
+        (void)fprintf(out,
+                      "Known defect of SQLite %s, fixed in %d.%d.%d: %s\n  (%s):\n  %" PRIu64
+                      " states, first %s\n",
+                      sqlite3_libversion(), defect->fixed_version / 1000000,
+                      defect->fixed_version / 1000 % 1000, defect->fixed_version % 1000, defect->name,
+                      defect->reference, states, first);
+    }
+}
+
 static void print_control(const mc_run_result *result, FILE *out)
 {
     uint64_t compared = 0;
@@ -130,15 +155,8 @@ static void print_control(const mc_run_result *result, FILE *out)
         (void)fprintf(out, "SQLite %s broke its own promise at %" PRIu64 " states:\n",
                       sqlite3_libversion(), dirty);
     }
-    for (uint32_t c = 0; c < result->cell_count; c++) {
-        const mc_cell *cell = &result->cell[c].cell;
-        for (uint32_t f = 0; f < cell->finding_count; f++) {
-            const mc_finding *finding = &cell->finding[f];
-            if (finding->defect != NULL) {
-                (void)fprintf(out, "Known defect of SQLite %s: %s: %" PRIu64 " states, first %s\n",
-                              sqlite3_libversion(), finding->defect, finding->count, finding->state);
-            }
-        }
+    for (const mc_defect *defect = mc_defects; defect->name != NULL; defect++) {
+        print_defect(result, defect, out);
     }
 }
 
