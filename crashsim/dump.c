@@ -79,7 +79,7 @@ static void base64_values(uint8_t value[256])
 }
 
 /* Decodes `size` digits, padding already taken off, into size * 6 / 8 bytes; false for a digit that
- * is none, a single digit left over, or bits left over that are not zero. */
+ * is none, or bits left over that are not zero. */
 static bool decode_base64(const char *digits, size_t size, uint8_t *out)
 {
     uint8_t value[256];
@@ -99,7 +99,8 @@ static bool decode_base64(const char *digits, size_t size, uint8_t *out)
             bits &= (1u << held) - 1;
         }
     }
-    return held < 6 && bits == 0;
+    assert(held < 6); /* whole groups of four, less one or two digits of padding */
+    return bits == 0;
 }
 
 static mc_status decode_value(const json_t *text, const place *at, mc_arena *arena,

@@ -385,7 +385,7 @@ static int kv_file_control(sqlite3_file *base, int op, void *argument)
         file->size_before_batch = file->size;
         file->metadata_dirty = false;
         file->in_batch = true;
-        drop_held(file);
+        assert(file->held_count == 0);
         return SQLITE_OK;
     case SQLITE_FCNTL_COMMIT_ATOMIC_WRITE:
         return commit_batch(file);

@@ -251,6 +251,7 @@ static void decoder_names_what_is_wrong(void **unused)
         {139, 3, "index-mismatch"},
         {139, 5, "index-mismatch"},
         {132, 1, "index-size"},
+        {139, 27, "index-size"},
         {140, 1, "trailer"},
         {155, 1, "trailer"},
     };
@@ -284,6 +285,26 @@ static void index_has_one_spelling(void **unused)
     assert_string_equal(error.reason, "index-mismatch");
 }
 
+/* Promise: nothing lies between frames and index, or behind the index's last number. */
+static void nothing_lies_between(void **unused)
+{
+    (void)unused;
+    static const struct {
+        size_t at;
+        uint8_t index_size;
+        const char *reason;
+    } rows[] = {{128, 4, "no-end"}, {132, 5, "index-end"}};
+    for (int i = 0; i < 2; i++) {
+        uint8_t changed[sizeof BY_HAND + 1] = {0};
+        memcpy(changed, BY_HAND, rows[i].at);
+        memcpy(changed + rows[i].at + 1, BY_HAND + rows[i].at, sizeof BY_HAND - rows[i].at);
+        changed[140] = rows[i].index_size;
+        mc_error error;
+        assert_int_equal(decode_changed(changed, sizeof changed, &error), MC_MALFORMED);
+        assert_string_equal(error.reason, rows[i].reason);
+    }
+}
+
 /* Promise: what a small file unpacks to is bounded by the arena. */
 static void arena_bounds_unpacking(void **unused)
 {
@@ -293,7 +314,8 @@ static void arena_bounds_unpacking(void **unused)
     mc_error error;
     mc_bytes bytes = {.data = BY_HAND, .size = sizeof BY_HAND};
     assert_int_equal(mc_ltx_decode(bytes, &tiny, &ltx, &error), MC_NO_MEMORY);
-    assert_int_equal(ltx.page_count, 0);
+    assert_int_equal(ltx.page_size, 0); /* nothing half-read comes out */
+    assert_null(ltx.page);
     mc_arena_free(&tiny);
 }
 
@@ -326,6 +348,7 @@ int main(void)
         cmocka_unit_test(every_bit_is_checked),
         cmocka_unit_test(decoder_names_what_is_wrong),
         cmocka_unit_test(index_has_one_spelling),
+        cmocka_unit_test(nothing_lies_between),
         cmocka_unit_test(arena_bounds_unpacking),
         cmocka_unit_test(random_damage),
     };

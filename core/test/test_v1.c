@@ -122,6 +122,7 @@ static void malformed_metadata_refuses(void **unused)
         {11, "\x01\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00", "metadata-length"},
         {10, "\x02\x00\x00\x10\x00\x00\x00\x00\x00\x00", "metadata-version"},
         {10, "\x00\x01\x00\x10\x00\x00\x00\x00\x00\x00", "metadata-version"},
+        {10, "\x01\x01\x00\x10\x00\x00\x00\x00\x00\x00", "metadata-version"},
         {10, "\x01\x00\x01\x00\x00\x00\x00\x10\x00\x00", "metadata-size"},
         {10, "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x80", "metadata-size"},
         {10, "\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff", "metadata-size"},
@@ -156,6 +157,21 @@ static void hostile_size_meets_the_arena(void **unused)
         assert_int_equal(files_of(&pairs, &files, &error), MC_NO_MEMORY);
         assert_string_equal(error.reason, "too-large");
     }
+}
+
+/* Promise: a chunk behind the end is not copied behind the end (for the sanitizers: the file fills
+ * the arena's memory to its last byte but a few). */
+static void chunk_behind_the_end_stays_out(void **unused)
+{
+    (void)unused;
+    test_pairs pairs = {0};
+    test_put_metadata(&pairs, MC_V1_MAIN, LIMIT - 10);
+    test_put_chunk(&pairs, MC_V1_MAIN, LIMIT / MC_V1_CHUNK_BYTES - 1, ones, MC_V1_CHUNK_BYTES);
+    test_put_chunk(&pairs, MC_V1_MAIN, LIMIT / MC_V1_CHUNK_BYTES, ones, MC_V1_CHUNK_BYTES);
+    mc_files files;
+    mc_error error;
+    assert_int_equal(files_of(&pairs, &files, &error), MC_OK);
+    assert_true(is_filled(files.main.data + LIMIT - MC_V1_CHUNK_BYTES, MC_V1_CHUNK_BYTES - 10, 1));
 }
 
 /* Promise: keys that no VFS wrote, and other users' keys, belong to no file. */
@@ -256,6 +272,7 @@ int main(void)
         cmocka_unit_test(metadata_alone_decides),
         cmocka_unit_test(malformed_metadata_refuses),
         cmocka_unit_test(hostile_size_meets_the_arena),
+        cmocka_unit_test(chunk_behind_the_end_stays_out),
         cmocka_unit_test(strange_keys_are_no_chunks),
         cmocka_unit_test(orphans_are_counted),
         cmocka_unit_test(orphans_of_main_need_its_size),

@@ -478,6 +478,9 @@ static void hash_tells_stores_apart(void **unused)
         "{\"k\":\"\",\"v\":\"AA==\"}",
         "{\"k\":\"00\",\"v\":\"AA==\"}",
         "{\"k\":\"00\",\"v\":\"\"}\n{\"k\":\"0000\",\"v\":\"\"}",
+        /* a value that spells the next pair's sizes and key */
+        "{\"k\":\"00\",\"v\":\"\"}\n{\"k\":\"01\",\"v\":\"\"}",
+        "{\"k\":\"00\",\"v\":\"AQAAAAAAAAABAAAAAAAAAA==\"}",
     };
     enum { TEXTS = sizeof texts / sizeof texts[0] };
     mc_arena arena = {.limit_bytes = LIMIT};

@@ -166,6 +166,7 @@ static void calls_become_requests(void **unused)
         const sqlite3_io_methods *io = file->pMethods;
         assert_int_equal(io->xWrite(file, bytes, 100, 0), SQLITE_OK);
         assert_int_equal(io->xWrite(file, bytes, 10, 50), SQLITE_OK);
+        assert_int_equal(io->xTruncate(file, 60), SQLITE_OK);
         assert_int_equal(io->xWrite(file, bytes, 5000, 4000), SQLITE_OK);
         assert_int_equal(io->xWrite(file, bytes, 4096, 16384), SQLITE_OK);
         assert_int_equal(io->xSync(file, SQLITE_SYNC_NORMAL), SQLITE_OK);
@@ -180,6 +181,8 @@ static void calls_become_requests(void **unused)
                        "put jmeta:0\n"
                        "put j0:100 jmeta:100\n"
                        "put j0:100\n"
+                       "put jmeta:60\n"
+                       "put j0:60\n"
                        "put j0:4096 j1:4096 j2:808 jmeta:9000\n"
                        "put j4:4096 jmeta:20480\n"
                        "put jmeta:30000\n"
@@ -233,6 +236,55 @@ static void long_files_are_deleted_in_pieces(void **unused)
         }
         stop(&w);
     }
+}
+
+/* Promise: a batch sends nothing until its commit, which is one request; reads inside see it, a
+ * rollback and a commit of more than 128 keys undo it, size included. */
+static void batches_are_held_back(void **unused)
+{
+    (void)unused;
+    world w = {0};
+    start(&w, MC_KV_BATCH, 1);
+    sqlite3_file *file = open_file(&w, "main.db", CREATE);
+    assert_non_null(file);
+    const sqlite3_io_methods *io = file->pMethods;
+    size_t before = w.trace.op_count;
+    static uint8_t page[4096];
+    uint8_t found[16];
+    sqlite3_int64 size;
+    memset(page, 5, sizeof page);
+    assert_int_equal(io->xFileControl(file, SQLITE_FCNTL_BEGIN_ATOMIC_WRITE, NULL), SQLITE_OK);
+    assert_int_equal(io->xWrite(file, page, 4096, 8192), SQLITE_OK);
+    assert_int_equal(io->xWrite(file, page, 8, 4), SQLITE_OK); /* merged into the empty page */
+    assert_int_equal(io->xWrite(file, page, 8, 12), SQLITE_OK);
+    assert_int_equal(io->xRead(file, found, 16, 0), SQLITE_OK);
+    assert_memory_equal(found, "SQLi\5\5\5\5\5\5\5\5\5\5\5\5", 16);
+    assert_int_equal(io->xRead(file, found, 16, 8192), SQLITE_OK);
+    assert_memory_equal(found, page, 16);
+    assert_int_equal(w.trace.op_count, before);
+    assert_int_equal(io->xFileControl(file, SQLITE_FCNTL_ROLLBACK_ATOMIC_WRITE, NULL), SQLITE_OK);
+    assert_int_equal(io->xFileSize(file, &size), SQLITE_OK);
+    assert_int_equal(size, 4096);
+    assert_int_equal(io->xRead(file, found, 16, 0), SQLITE_OK);
+    assert_memory_equal(found, "SQLite format 3", 16);
+
+    assert_int_equal(io->xFileControl(file, SQLITE_FCNTL_BEGIN_ATOMIC_WRITE, NULL), SQLITE_OK);
+    assert_int_equal(io->xWrite(file, page, 4096, 8192), SQLITE_OK);
+    assert_int_equal(io->xWrite(file, page, 4096, 0), SQLITE_OK);
+    assert_int_equal(io->xFileControl(file, SQLITE_FCNTL_COMMIT_ATOMIC_WRITE, NULL), SQLITE_OK);
+    assert_requests(&w, before, "put m0:4096 m2:4096 mmeta:12288\n");
+
+    assert_int_equal(io->xFileControl(file, SQLITE_FCNTL_BEGIN_ATOMIC_WRITE, NULL), SQLITE_OK);
+    for (int i = 0; i < 128; i++) {
+        assert_int_equal(io->xWrite(file, page, 4096, i * 4096), SQLITE_OK);
+    }
+    assert_int_equal(io->xFileControl(file, SQLITE_FCNTL_COMMIT_ATOMIC_WRITE, NULL), SQLITE_IOERR);
+    assert_int_equal(w.trace.op_count, before + 1);
+    assert_int_equal(io->xFileSize(file, &size), SQLITE_OK);
+    assert_int_equal(size, 12288);
+    assert_int_equal(io->xFileControl(file, SQLITE_FCNTL_SIZE_HINT, NULL), SQLITE_NOTFOUND);
+    close_file(file);
+    stop(&w);
 }
 
 /* Promise: reads see chunks, zeros for missing and short ones, nothing past the size, and say when
@@ -303,6 +355,8 @@ static const char *const PROGRAM[] = {
     "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
     "INSERT INTO t SELECT i, hex(zeroblob(1000)) FROM n",
     "BEGIN; DELETE FROM t WHERE id > 50; ROLLBACK",
+    "WITH RECURSIVE n(i) AS (SELECT 400 UNION ALL SELECT i + 1 FROM n WHERE i < 540)"
+    "INSERT INTO t SELECT i, hex(zeroblob(2000)) FROM n", /* fits the cache, not one request */
     "DELETE FROM t WHERE id > 100",
     "VACUUM",
     "INSERT INTO t VALUES(1000, 'end')",
@@ -489,6 +543,8 @@ static void batch_commit_is_one_request(void **unused)
             keys_into_main += memcmp(w.trace.op[i].data + 1, "\x08\x01\x01\x00", 4) == 0;
         }
         assert_int_equal(keys_into_main, 128); /* one page a request: no batch */
+        close_database(&w);                    /* what it says now comes from the store */
+        open_database(&w);
         assert_integrity(w.db);
         stop(&w);
     }
@@ -579,6 +635,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_become_requests),
         cmocka_unit_test(long_files_are_deleted_in_pieces),
+        cmocka_unit_test(batches_are_held_back),
         cmocka_unit_test(reads_are_clipped_and_filled),
         cmocka_unit_test(malformed_metadata_does_not_open),
         cmocka_unit_test(databases_are_right),
