@@ -27,8 +27,10 @@ is_known() {
 
 fetch_current() {
     command -v npm >/dev/null || die 3 "get-sqlite: current: there is no npm (Debian package npm)"
-    (cd "$work" && npm pack --silent --ignore-scripts "$npm_package" >npm.log 2>&1) ||
-        die 3 "get-sqlite: current: npm cannot fetch $npm_package: $(tail -n 1 "$work/npm.log")"
+    (cd "$work" && npm pack --loglevel=error --ignore-scripts --fetch-retries=1 \
+        --fetch-retry-mintimeout=2000 "$npm_package" >npm.log 2>&1) ||
+        die 3 "get-sqlite: current: npm cannot fetch $npm_package:" \
+            "$(sed -n -E 's/^npm (error|ERR!) code //p' "$work/npm.log" | head -n 1)"
     tar -C "$work" -xf "$work"/better-sqlite3-*.tgz package/deps/sqlite3 ||
         die 3 "get-sqlite: current: $npm_package holds no deps/sqlite3"
     cp "$work"/package/deps/sqlite3/sqlite3.[ch] "$work/out/"
