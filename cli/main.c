@@ -15,7 +15,7 @@ typedef struct command {
 
 static const command commands[] = {
     {"run", "crash, import, classify: the main job", mc_command_run},
-    {"explain", "the story of one crash state", NULL},
+    {"explain", "the story of one crash state", mc_command_explain},
     {"migrate", "import one real database or v1 dump, with the verdict on its input", NULL},
     {"bench", "states per second of each path, against the usual way", NULL},
     {"replay", "judge stored cases again", NULL},

@@ -14,7 +14,7 @@ static int row_of(const mc_arguments *arguments, const char *name)
             return i;
         }
     }
-    assert(!"an option that is not in the table");
+    assert(false && "an option that is not in the table");
     return 0;
 }
 

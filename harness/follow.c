@@ -1,5 +1,6 @@
 #include "harness/follow.h"
 
+#include "core/dbheader.h"
 #include "core/field.h"
 #include "core/recover.h"
 
@@ -161,9 +162,9 @@ static bool judge_recover(mc_follow *f, part *p)
 {
     uint32_t file_pages = recovered_file_pages(f, p);
     uint32_t pages = 0;
-    p->recover = MC_OK;
-    p->recover_reason = NULL;
-    if (file_pages > 0) {
+    p->recover = p->files.main.exists ? MC_OK : MC_REFUSED;
+    p->recover_reason = p->files.main.exists ? NULL : "main-missing";
+    if (p->files.main.exists && file_pages > 0) {
         const uint8_t *page1 = main_page(f, p, 1);
         if (p->capacity > 0 && p->overlay[0] != 0) {
             const mc_file *sidecar = p->regime == HOT ? &p->files.journal : &p->files.wal;
@@ -175,6 +176,9 @@ static bool judge_recover(mc_follow *f, part *p)
         }
         mc_error error;
         p->recover = mc_recover_page_count(page1, f->page_size, file_pages, &pages, &error);
+        if (p->recover == MC_OK) {
+            p->recover = mc_dbheader_check_schema(page1, f->page_size, "page 1", &error);
+        }
         p->recover_reason = p->recover == MC_OK ? NULL : error.reason;
     }
     return mc_oracle_set_count(f->oracle, MC_VIEW_RECOVERED, p->index, p->recover == MC_OK ? pages : 0);
@@ -253,9 +257,6 @@ static mc_status go_whole(mc_follow *f, part *p, mc_error *error)
         *error = refusal;
         return p->recover;
     }
-    if (import.image.page_count > 0 && import.image.page_size != f->page_size) {
-        import.image = (mc_image){0}; /* another page size equals no snapshot */
-    }
     bool ok = mc_oracle_set_image(f->oracle, MC_VIEW_RECOVERED, p->index, &import.image);
     return ok ? MC_OK : no_memory(error);
 }
@@ -304,7 +305,7 @@ static mc_status decide(mc_follow *f, part *p, mc_error *error)
         status = go_whole(f, p, error);
     } else if (hot) {
         status = go_hot(f, p, error);
-        if (status == MC_OK && p->regime == HOT && p->hot.record_count > 0 &&
+        if (status == MC_OK && p->regime == HOT && p->hot.resizes &&
             p->hot.page_size != f->page_size) {
             status = go_whole(f, p, error);
         }
@@ -495,6 +496,9 @@ mc_status mc_follow_reject(const mc_follow *follow, const char **reason)
 {
     for (uint32_t i = 0; i < follow->part_count; i++) {
         const part *p = &follow->part[i];
+        if (p->abandon != MC_OK) {
+            continue;
+        }
         if (p->files.journal.exists || p->files.wal.exists || p->files.shm.exists) {
             *reason = p->files.journal.exists ? "journal-exists"
                       : p->files.wal.exists   ? "wal-exists"

@@ -36,6 +36,7 @@ typedef struct builder {
     database_state db[MC_DATABASES_MAX];
     uint32_t delta_capacity;
     uint8_t *leaf; /* by page - 1, while a snapshot is taken */
+    uint32_t leaf_capacity; /* the largest of the databases' */
     bool keep_contents;
     mc_kvstore store; /* of a KV trace: the pairs now */
     mc_file kv_main;  /* and main as the v1 VFS reads it from them */
@@ -78,8 +79,10 @@ static bool grow_pages(builder *b, database_state *db, uint32_t pages)
     db->touched = touched != NULL ? touched : db->touched;
     uint32_t *list = realloc(db->touched_list, capacity * sizeof *list);
     db->touched_list = list != NULL ? list : db->touched_list;
-    uint8_t *leaf = realloc(b->leaf, capacity);
+    uint32_t leaf_capacity = capacity > b->leaf_capacity ? capacity : b->leaf_capacity;
+    uint8_t *leaf = realloc(b->leaf, leaf_capacity);
     b->leaf = leaf != NULL ? leaf : b->leaf;
+    b->leaf_capacity = leaf != NULL ? leaf_capacity : b->leaf_capacity;
     if (!hash || !page || !frame || !touched || !list || !leaf) {
         return false;
     }
@@ -347,8 +350,8 @@ static bool schema_is_empty(const database_state *db)
 {
     /* sqlite_schema's root is page 1; a leaf (type 13) with no cell holds no object. */
     return db->page_count == 0 ||
-           (db->page[0] != NULL && db->page[0][100] == 13 && be32(db->page[0] + 100) << 24 == 0 &&
-            db->page[0][103] == 0 && db->page[0][104] == 0);
+           (db->page[0] != NULL && db->page[0][100] == 13 && db->page[0][103] == 0 &&
+            db->page[0][104] == 0);
 }
 
 static mc_status check_witness(builder *b, uint32_t k)
@@ -359,6 +362,12 @@ static mc_status check_witness(builder *b, uint32_t k)
         const database_state *db = &b->db[d];
         if (witness->page_count == MC_WITNESS_NONE) {
             continue;
+        }
+        if (witness->page_count > 0 && witness->page_size != b->history->page_size) {
+            return mc_fail(b->error, MC_MALFORMED, "page-size",
+                           "history: %s after commit %u: its page size is %u, that of the trace %u;"
+                           " one size for all databases and all time is needed",
+                           trace->database[d], k, witness->page_size, b->history->page_size);
         }
         if (witness->page_count != db->page_count) {
             return mc_fail(b->error, MC_IO, "witness",

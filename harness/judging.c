@@ -207,6 +207,29 @@ static mc_status control_files(mc_judging *j, mc_outcome *out, mc_error *error)
     return status;
 }
 
+mc_status mc_judging_control_copy(mc_judging *j, mc_arena *arena, mc_image *images, mc_error *error)
+{
+    mc_control_answer answer;
+    mc_control_recover(j->control, &answer);
+    mc_status status = mc_judging_control_images(j, arena, images, error);
+    for (uint32_t d = 0; status == MC_OK && d < j->trace.database_count; d++) {
+        /* The pages lie on the disk, which goes back to the state in a moment. */
+        const uint8_t **page = mc_arena_calloc(arena, images[d].page_count, sizeof *page);
+        for (uint32_t i = 0; page != NULL && i < images[d].page_count; i++) {
+            uint8_t *copy = mc_arena_alloc(arena, images[d].page_size);
+            page[i] = copy == NULL ? NULL : memcpy(copy, images[d].page[i], images[d].page_size);
+            status = copy == NULL ? no_memory(error) : status;
+        }
+        status = page == NULL ? no_memory(error) : status;
+        images[d].page = page;
+        bool ok = status == MC_OK &&
+                  mc_oracle_set_image(&j->oracle, MC_VIEW_SCRATCH, d, &images[d]);
+        status = status == MC_OK && !ok ? no_memory(error) : status;
+    }
+    mc_control_undo(j->control);
+    return status;
+}
+
 static mc_status control_store(mc_judging *j, mc_outcome *out, mc_error *error)
 {
     mc_control_answer answer;
@@ -279,6 +302,9 @@ mc_status mc_judging_control(mc_judging *j, mc_outcome *out, mc_error *error)
 mc_status mc_judging_outcome(mc_judging *j, uint32_t importer, mc_outcome *out, mc_error *error)
 {
     const mc_chosen *chosen = &j->importers->chosen[importer];
+    if (chosen->kind == MC_IMPORTER_SQLITE) {
+        return mc_judging_control(j, out, error);
+    }
     if (!followed(j, importer)) {
         return outcome_one_shot(j, chosen, out, error);
     }

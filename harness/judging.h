@@ -67,6 +67,10 @@ mc_status mc_judging_recovered_images(void *context, mc_arena *arena, mc_image *
 mc_status mc_judging_control_images(void *context, mc_arena *arena, mc_image *images,
                                     mc_error *error);
 
+/* The control's images of a state of files, copied into `arena`. */
+mc_status mc_judging_control_copy(mc_judging *judging, mc_arena *arena, mc_image *images,
+                                  mc_error *error);
+
 /* One copy of a text that lives as long as the exploration. */
 const char *mc_judging_intern(mc_judging *judging, const char *text);
 

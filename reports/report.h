@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "harness/run.h"
+#include "harness/story.h"
 
 /* The table, a sentence a person can repeat, and the command that shows the first finding. Fits 100
  * columns. `options` is the command line that would give the same run ("" for the defaults). */
@@ -13,5 +14,8 @@ void mc_report_table(const mc_run_result *result, const char *options, FILE *out
 /* midcommit/run/1 as text, to be freed; null without memory. Everything but the keys under "timing" is a
  * function of options and seed. */
 char *mc_report_json(const mc_run_result *result);
+
+/* One screen about one state. `folder` is where its files were written, or null. */
+void mc_report_story(const mc_story *story, const char *folder, FILE *out);
 
 #endif

@@ -1,0 +1,11 @@
+/* optext.h: one element of a trace in words: what it did, and what the bytes it wrote are. */
+#ifndef MIDCOMMIT_HARNESS_OPTEXT_H
+#define MIDCOMMIT_HARNESS_OPTEXT_H
+
+#include "crashsim/trace.h"
+
+/* Writes one line for element `index`: "write main.db-journal at 512, 4 bytes: record of page 5:
+ * number". Looks only at the trace. */
+void mc_optext(const mc_trace *trace, size_t index, uint32_t page_size, char *out, size_t size);
+
+#endif

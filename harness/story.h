@@ -1,0 +1,67 @@
+/* story.h: everything that can be said about one crash state, gathered for a person. */
+#ifndef MIDCOMMIT_HARNESS_STORY_H
+#define MIDCOMMIT_HARNESS_STORY_H
+
+#include "harness/judge.h"
+
+/* One element of the trace near the crash, in words. */
+typedef struct mc_story_op {
+    size_t number;
+    const char *text;      /* "write main.db-journal at 512, 4 bytes: record: page number 5" */
+    const char *statement; /* the SQL being run, when it differs from the element before; or null */
+    bool crash;            /* the process died here: this element did not happen, or in part */
+} mc_story_op;
+
+/* One page of the imported image. */
+typedef struct mc_story_page {
+    uint32_t database;
+    uint32_t page;
+    const char *role;  /* "table leaf t", by the nearer snapshot */
+    const char *of;    /* "snapshot 2 and 3", "no snapshot", "absent" */
+    bool wrong;        /* it does not belong to the snapshot that the image should be */
+} mc_story_page;
+
+typedef struct mc_story_answer {
+    const char *importer;
+    const char *verdict;
+    bool is_subject; /* the importer whose image is shown */
+} mc_story_answer;
+
+typedef struct mc_story {
+    mc_arena arena;
+    char state[MC_STATE_ID_MAX];
+    const char *database[MC_DATABASES_MAX];
+    uint32_t database_count;
+    uint32_t acked;
+    uint32_t begun;
+    uint32_t commits;
+    size_t elements; /* of the whole trace */
+    const char *verdict; /* of the subject */
+    mc_story_answer answer[MC_IMPORTERS_MAX + 1]; /* each importer's; the last is the control's */
+    uint32_t answer_count;
+    mc_story_op *op;
+    uint32_t op_count;
+    uint32_t snapshot; /* the page map and the difference compare with this one */
+    mc_story_page *page; /* the pages that changed between the snapshots near the crash, or are wrong */
+    uint32_t page_count;
+    uint32_t pages_same; /* pages left out: they are in every snapshot near the crash */
+    const char *difference; /* the first row that differs; or null */
+    const char *noticed;    /* detectors that raised an alarm: "integrity_check (row 3 missing ...)" */
+    const char *missed;     /* detectors that said ok */
+    size_t since;           /* the verdict is this one from this crash point on */
+    const char *before;     /* and was this one a crash point earlier; null: always this one */
+} mc_story;
+
+/* Runs the workload again, stops at the state that `id` names, and gathers its story for importer
+ * `subject` (an index into options->importers). options->record must be the state's own recipe. When
+ * `folder` is not null, the state's files (or kv.jsonl), the subject's image (imported.db) and the
+ * snapshots near the crash (snapshot-K.db) are written there; it must not exist yet. */
+mc_status mc_story_tell(const mc_judge_options *options, size_t point, uint32_t cut,
+                        uint32_t subject, const char *folder, mc_story *story, mc_error *error);
+void mc_story_free(mc_story *story);
+
+/* Takes "inplace/delete/full/kill/57+4096" apart. Returned pointers lie in `arena`. */
+mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record, size_t *point,
+                         uint32_t *cut, mc_error *error);
+
+#endif
