@@ -47,13 +47,7 @@ uint16_t mc_memfile_number(const mc_memvfs *vfs, const char *name)
     if (strlen(name) > MC_DISK_NAME_MAX) {
         return MC_DISK_NONE;
     }
-    uint16_t number = mc_disk_slot(vfs->options.disk, name);
-    if (vfs->options.trace != NULL && number != MC_DISK_NONE) {
-        uint16_t base_number = mc_disk_slot(&vfs->options.trace->base, name);
-        assert(base_number == number || base_number == MC_DISK_NONE);
-        return base_number;
-    }
-    return number;
+    return mc_disk_slot(vfs->options.disk, name);
 }
 
 static int mem_read(sqlite3_file *handle, void *out, int amount, sqlite3_int64 offset)

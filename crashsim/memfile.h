@@ -48,8 +48,7 @@ extern const sqlite3_io_methods mc_memfile_methods;
 /* Appends one element about a file of the disk; SQLITE_OK also when nothing is recorded. */
 int mc_memfile_record(const mc_memvfs *vfs, mc_op op);
 
-/* The number of a named file, known to the trace's base under the same number; MC_DISK_NONE when the
- * name is too long or there is no memory. */
+/* The number of a named file; MC_DISK_NONE when the name is too long or there is no memory. */
 uint16_t mc_memfile_number(const mc_memvfs *vfs, const char *name);
 
 /* Frees the WAL index of a node that nobody uses. */

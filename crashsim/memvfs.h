@@ -18,7 +18,7 @@ typedef struct mc_memvfs mc_memvfs;
 
 typedef struct mc_memvfs_options {
     mc_disk *disk;
-    mc_trace *trace;             /* null: do not record; its base is a copy of `disk` as it is now */
+    mc_trace *trace;             /* null: do not record; its file numbers are those of `disk` */
     const uint32_t *statement;   /* where the recorder keeps the running statement's index; or null */
     uint64_t seed;
     int device_characteristics;  /* 0: SQLITE_IOCAP_POWERSAFE_OVERWRITE; not BATCH_ATOMIC */

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crashsim/diskid.h"
 #include "crashsim/kvvfs.h"
 #include "crashsim/memvfs.h"
 #include "crashsim/runner.h"
@@ -249,37 +250,55 @@ static mc_status witness_base(recorder *rec, mc_error *error)
     return status;
 }
 
-static bool same_files(const mc_disk *a, const mc_disk *b)
-{
-    for (uint32_t i = 0; i < a->file_count; i++) {
-        const mc_disk_file *left = &a->file[i];
-        const mc_disk_file *right = i < b->file_count ? &b->file[i] : &(mc_disk_file){0};
-        if (left->exists != right->exists || left->size != right->size) {
-            return false;
-        }
-        if (left->size > 0 && memcmp(left->data, right->data, (size_t)left->size) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Plays the trace onto its own base, compares with the live files, and takes it back. */
-static mc_status prove_files(recorder *rec, mc_error *error)
+/* Plays the trace onto its base, compares with what the live files were, and takes it back. */
+static mc_status prove_files(recorder *rec, mc_hash128 live, mc_error *error)
 {
     mc_disk *base = &rec->trace->base;
+    mc_diskid id = {0};
     mc_status status = MC_OK;
     mc_disk_begin(base);
     for (size_t i = 0; status == MC_OK && i < rec->trace->op_count; i++) {
         status = mc_trace_apply(base, &rec->trace->op[i], UINT32_MAX, error);
     }
-    if (status == MC_OK && !same_files(&rec->disk, base)) {
+    if (status == MC_OK && !mc_diskid_init(&id, base)) {
+        status = fail_memory(error, rec);
+    }
+    if (status == MC_OK && !mc_hash128_equal(id.id, live)) {
         status = mc_fail(error, MC_IO, "trace-incomplete",
                          "%s: the trace does not lead from its base to the live files",
                          rec->options.workload);
     }
+    mc_diskid_free(&id);
     mc_disk_rewind(base);
     return status;
+}
+
+/* Runs the program on the files themselves with the disk's undo log on, so that a large database is
+ * never held twice: what is left after the rewind is the base. */
+static mc_status run_on_files(recorder *rec, mc_error *error)
+{
+    mc_trace *trace = rec->trace;
+    mc_diskid id = {0};
+    mc_disk_begin(&rec->disk);
+    mc_status status = open_vfs(rec, NULL, trace, error);
+    if (status == MC_OK) {
+        status = mc_runner_open(&rec->runner, error);
+    }
+    if (status == MC_OK) {
+        status = run_scripts(rec, &rec->program.program, error);
+    }
+    if (status == MC_OK && !mc_diskid_init(&id, &rec->disk)) {
+        status = fail_memory(error, rec);
+    }
+    mc_hash128 live = id.id;
+    mc_diskid_free(&id);
+    size_t op_count = trace->op_count;
+    close_vfs(rec);
+    trace->op_count = op_count;
+    mc_disk_rewind(&rec->disk);
+    trace->base = rec->disk;
+    rec->disk = (mc_disk){0};
+    return status == MC_OK ? prove_files(rec, live, error) : status;
 }
 
 static mc_status prove_store(recorder *rec, mc_error *error)
@@ -306,15 +325,12 @@ static mc_status prove_store(recorder *rec, mc_error *error)
     return status;
 }
 
-static mc_status run_program(recorder *rec, mc_error *error)
+static mc_status run_on_store(recorder *rec, mc_error *error)
 {
     mc_trace *trace = rec->trace;
-    bool copied = rec->options.kv ? mc_kvstore_copy(&trace->base_kv, &rec->store)
-                                  : mc_disk_copy(&trace->base, &rec->disk);
-    if (!copied) {
+    if (!mc_kvstore_copy(&trace->base_kv, &rec->store)) {
         return fail_memory(error, rec);
     }
-    write_settings(rec, mc_mode_names[rec->options.mode], mc_sync_names[rec->options.sync]);
     mc_status status = open_vfs(rec, &rec->store, trace, error);
     if (status == MC_OK) {
         status = mc_runner_open(&rec->runner, error);
@@ -323,12 +339,18 @@ static mc_status run_program(recorder *rec, mc_error *error)
         status = run_scripts(rec, &rec->program.program, error);
     }
     if (status == MC_OK) {
-        status = rec->options.kv ? prove_store(rec, error) : prove_files(rec, error);
+        status = prove_store(rec, error);
     }
     size_t op_count = trace->op_count;
     close_vfs(rec);
     trace->op_count = op_count;
     return status;
+}
+
+static mc_status run_program(recorder *rec, mc_error *error)
+{
+    write_settings(rec, mc_mode_names[rec->options.mode], mc_sync_names[rec->options.sync]);
+    return rec->options.kv ? run_on_store(rec, error) : run_on_files(rec, error);
 }
 
 static mc_status record_all(recorder *rec, mc_error *error)
