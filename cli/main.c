@@ -17,7 +17,7 @@ static const command commands[] = {
     {"run", "crash, import, classify: the main job", mc_command_run},
     {"explain", "the story of one crash state", mc_command_explain},
     {"migrate", "import one real database or v1 dump, with the verdict on its input", NULL},
-    {"bench", "states per second of each path, against the usual way", NULL},
+    {"bench", "states per second of each path, against the usual way", mc_command_bench},
     {"replay", "judge stored cases again", NULL},
     {"reduce", "shrink a case", NULL},
     {"record", "record an unmodified program's SQLite I/O", NULL},

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "harness/bench.h"
 #include "harness/run.h"
 #include "harness/story.h"
 
@@ -17,5 +18,9 @@ char *mc_report_json(const mc_run_result *result);
 
 /* One screen about one state. `folder` is where its files were written, or null. */
 void mc_report_story(const mc_story *story, const char *folder, FILE *out);
+
+/* A table, and midcommit/bench/1 as text, to be freed; null without memory. */
+void mc_report_bench(const mc_bench *bench, FILE *out);
+char *mc_report_bench_json(const mc_bench *bench);
 
 #endif
