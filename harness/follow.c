@@ -496,17 +496,18 @@ mc_status mc_follow_reject(const mc_follow *follow, const char **reason)
 {
     for (uint32_t i = 0; i < follow->part_count; i++) {
         const part *p = &follow->part[i];
-        if (p->abandon != MC_OK) {
-            continue;
-        }
         if (p->files.journal.exists || p->files.wal.exists || p->files.shm.exists) {
             *reason = p->files.journal.exists ? "journal-exists"
                       : p->files.wal.exists   ? "wal-exists"
                                               : "shm-exists";
             return MC_REFUSED;
         }
+        if (p->abandon != MC_OK) {
+            *reason = p->abandon_reason;
+            return p->abandon;
+        }
     }
-    return mc_follow_abandon(follow, reason);
+    return MC_OK;
 }
 
 mc_status mc_follow_recover(const mc_follow *follow, const char **reason)

@@ -106,10 +106,9 @@ static mc_status add_finding(mc_judging *j, const mc_crash *crash, const char *w
 /* Torn before stale before blocked: the first case of a row is the one to look at. */
 static bool more_telling(const mc_verdict *verdict, const mc_tally *tally)
 {
-    static const int weight[MC_VERDICTS] = {
-        [MC_CLEAN] = 0, [MC_REFUSED_TOO] = 1, [MC_BLOCKED] = 2, [MC_STALE] = 3, [MC_TORN] = 4};
-    int now = weight[verdict->kind] * 2 + verdict->silent;
-    int then = tally->first_case[0] == '\0' ? 0 : weight[tally->first_kind] * 2 + (tally->silent > 0);
+    int now = mc_verdict_rank(verdict->kind) * 2 + verdict->silent;
+    int then = tally->first_case[0] == '\0'
+                   ? 0 : mc_verdict_rank(tally->first_kind) * 2 + (tally->silent > 0);
     return now > then;
 }
 

@@ -1,6 +1,7 @@
 #include "harness/judging.h"
 
 #include "core/recover.h"
+#include "core/v1.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -17,16 +18,26 @@ static bool followed(const mc_judging *j, uint32_t importer)
     return !j->trace.is_kv && j->importers->chosen[importer].kind <= MC_IMPORTER_RECOVER;
 }
 
+/* The pages of a main file that SQLite has just read: those its header counts. Where core/ would not
+ * open what SQLite opened, all that lie there: never none, which could pass for an empty database. */
+static uint32_t pages_for_reader(const mc_file *main, uint32_t page_size)
+{
+    uint32_t pages = (uint32_t)((main->size + page_size - 1) / page_size);
+    uint32_t counted = pages;
+    mc_error ignored;
+    if (main->size >= page_size &&
+        mc_recover_page_count(main->data, page_size, pages, &counted, &ignored) != MC_OK) {
+        return pages;
+    }
+    return counted;
+}
+
 /* A main file as an image: every page it has, or, for a reader, those its header counts. */
 static mc_status image_of_bytes(const mc_file *main, uint32_t page_size, bool as_reader,
                                 mc_arena *arena, mc_image *out, mc_error *error)
 {
     uint32_t pages = (uint32_t)((main->size + page_size - 1) / page_size);
-    uint32_t counted = pages;
-    mc_error ignored;
-    if (as_reader && pages > 0 && main->size >= page_size) {
-        (void)mc_recover_page_count(main->data, page_size, pages, &counted, &ignored);
-    }
+    uint32_t counted = as_reader ? pages_for_reader(main, page_size) : pages;
     const uint8_t **page = mc_arena_calloc(arena, pages, sizeof *page);
     if (page == NULL) {
         return no_memory(error);
@@ -100,17 +111,11 @@ static mc_status given_images(void *context, mc_arena *arena, mc_image *images, 
     return MC_OK;
 }
 
-/* An image of another page size than the workload's equals no snapshot, page by page. */
+/* An image of another page size than the workload's equals no snapshot: its pages hash otherwise. */
 static mc_status outcome_of_given(mc_judging *j, mc_outcome *out, mc_error *error)
 {
     for (uint32_t d = 0; d < j->trace.database_count; d++) {
-        const mc_image *image = &j->given[d];
-        mc_image none = {0};
-        bool same = image->page_count == 0 || image->page_size == j->history.page_size;
-        if (!mc_oracle_set_image(&j->oracle, MC_VIEW_SCRATCH, d, same ? image : &none)) {
-            return no_memory(error);
-        }
-        if (!same && !mc_oracle_set_count(&j->oracle, MC_VIEW_SCRATCH, d, image->page_count)) {
+        if (!mc_oracle_set_image(&j->oracle, MC_VIEW_SCRATCH, d, &j->given[d])) {
             return no_memory(error);
         }
     }
@@ -170,11 +175,8 @@ static mc_status show_control(mc_judging *j, mc_outcome *out, mc_error *error)
     mc_status status = ok ? MC_OK : no_memory(error);
     for (uint32_t d = 0; status == MC_OK && d < j->trace.database_count; d++) {
         const mc_disk_file *file = &disk->file[j->main_slot[d]];
-        uint32_t pages = (uint32_t)((file->size + page_size - 1) / page_size);
-        mc_error ignored;
-        if (file->size >= page_size) {
-            (void)mc_recover_page_count(file->data, page_size, pages, &pages, &ignored);
-        }
+        mc_file main = {file->exists, file->data, file->size};
+        uint32_t pages = pages_for_reader(&main, page_size);
         if (!mc_oracle_set_count(&j->oracle, MC_VIEW_RAW, d, pages)) {
             status = no_memory(error);
         }
@@ -299,15 +301,10 @@ mc_status mc_judging_control(mc_judging *j, mc_outcome *out, mc_error *error)
     return j->trace.is_kv ? control_store(j, out, error) : control_files(j, out, error);
 }
 
-mc_status mc_judging_outcome(mc_judging *j, uint32_t importer, mc_outcome *out, mc_error *error)
+/* The built-in importers, whose images the follower keeps up to date. */
+static mc_status outcome_followed(mc_judging *j, const mc_chosen *chosen, mc_outcome *out,
+                                  mc_error *error)
 {
-    const mc_chosen *chosen = &j->importers->chosen[importer];
-    if (chosen->kind == MC_IMPORTER_SQLITE) {
-        return mc_judging_control(j, out, error);
-    }
-    if (!followed(j, importer)) {
-        return outcome_one_shot(j, chosen, out, error);
-    }
     const char *reason = NULL;
     bool recover = chosen->kind == MC_IMPORTER_RECOVER;
     mc_status status = recover ? mc_follow_recover(j->follow, &reason)
@@ -322,6 +319,48 @@ mc_status mc_judging_outcome(mc_judging *j, uint32_t importer, mc_outcome *out, 
                               error);
 }
 
+/* No main file anywhere: the process died before it made one. */
+static bool nothing_there(const mc_judging *j)
+{
+    if (j->trace.is_kv) {
+        uint8_t key[MC_V1_METADATA_KEY_BYTES];
+        mc_v1_metadata_key(key, MC_V1_MAIN);
+        return mc_kvstore_get(&j->store, key, sizeof key) == NULL;
+    }
+    for (uint32_t d = 0; d < j->trace.database_count; d++) {
+        if (j->trace.base.file[j->main_slot[d]].exists) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Who refuses because there is no database at all has said that it is empty: there is no data that
+ * anybody could be locked out of. That is an answer only where a snapshot is empty, too. */
+static mc_status refused_nothing(mc_judging *j, mc_outcome *out, mc_error *error)
+{
+    mc_outcome empty;
+    memset(j->given, 0, sizeof j->given);
+    mc_status status = outcome_of_given(j, &empty, error);
+    if (status == MC_OK && empty.kind == MC_OUTCOME_SNAPSHOT) {
+        *out = empty;
+    }
+    return status;
+}
+
+mc_status mc_judging_outcome(mc_judging *j, uint32_t importer, mc_outcome *out, mc_error *error)
+{
+    const mc_chosen *chosen = &j->importers->chosen[importer];
+    if (chosen->kind == MC_IMPORTER_SQLITE) {
+        return mc_judging_control(j, out, error);
+    }
+    mc_status status = followed(j, importer) ? outcome_followed(j, chosen, out, error)
+                                             : outcome_one_shot(j, chosen, out, error);
+    if (status == MC_OK && out->kind == MC_OUTCOME_REFUSED && nothing_there(j)) {
+        status = refused_nothing(j, out, error);
+    }
+    return status;
+}
 mc_status mc_judging_applied(void *context, const mc_op *op, uint32_t from, uint32_t to,
                              uint64_t size_before, mc_error *error)
 {

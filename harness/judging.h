@@ -55,7 +55,8 @@ mc_status mc_judging_applied(void *context, const mc_op *op, uint32_t from, uint
                              uint64_t size_before, mc_error *error);
 void mc_judging_acked(void *context, uint32_t commit);
 
-/* Outcomes of the present state. */
+/* Outcomes of the present state. An importer that refuses a state without any main file has found
+ * what SQLite finds, an empty database: where a snapshot is empty, too, that is its outcome. */
 mc_status mc_judging_control(mc_judging *judging, mc_outcome *out, mc_error *error);
 mc_status mc_judging_outcome(mc_judging *judging, uint32_t importer, mc_outcome *out,
                              mc_error *error);

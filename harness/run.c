@@ -26,7 +26,7 @@ typedef struct runner {
     uint32_t required; /* bits of importers */
     uint64_t findings;
     int results; /* descriptor, or -1 */
-    char identity[1024];
+    char identity[MC_RUN_IDENTITY_MAX];
 } runner;
 
 static mc_status no_memory(mc_error *error)
@@ -200,6 +200,11 @@ static bool wanted(void *context, uint32_t index)
     return ours && !r->finished[index];
 }
 
+static const char *task_name(void *context, uint32_t index)
+{
+    return ((const runner *)context)->task[index].name;
+}
+
 static void tell(runner *r)
 {
     if (r->options->progress != NULL) {
@@ -216,7 +221,7 @@ static mc_status take_line(runner *r, uint32_t index, const char *line, const ch
 {
     char name[MC_TASK_NAME_MAX];
     mc_status status =
-        mc_run_decode(line, where, &r->result->importers, name, &r->cell[index], error);
+        mc_run_decode(line, where, r->identity, &r->result->importers, name, &r->cell[index], error);
     if (status != MC_OK) {
         return status;
     }
@@ -261,14 +266,11 @@ static mc_status resume_line(runner *r, const char *line, uint64_t number, mc_er
                    (unsigned long long)number);
     mc_cell cell = {0};
     char name[MC_TASK_NAME_MAX];
-    mc_status status = mc_run_decode(line, where, &r->result->importers, name, &cell, error);
+    mc_status status =
+        mc_run_decode(line, where, r->identity, &r->result->importers, name, &cell, error);
     mc_cell_free(&cell);
     if (status != MC_OK) {
         return status;
-    }
-    if (strstr(line, r->identity) == NULL) {
-        return mc_fail(error, MC_MALFORMED, "results", "%s: made with other options, expected %s", where,
-                       r->identity);
     }
     for (uint32_t i = 0; i < r->task_count; i++) {
         if (!r->finished[i] && strcmp(r->task[i].name, name) == 0) {
@@ -334,8 +336,9 @@ bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers)
     for (uint32_t i = 0; i < importers; i++) {
         mc_tally *to = &cell->tally[i];
         const mc_tally *from = &more->tally[i];
-        if (to->first_case[0] == '\0' ||
-            (to->first_kind != MC_TORN && from->first_kind == MC_TORN)) {
+        bool silent = from->silent > 0 && to->silent == 0; /* a torn first case is then silent */
+        int rank = mc_verdict_rank(from->first_kind) - mc_verdict_rank(to->first_kind);
+        if (to->first_case[0] == '\0' || rank > 0 || (rank == 0 && silent)) {
             memcpy(to->first_case, from->first_case, sizeof to->first_case);
             to->first_kind = from->first_kind;
         }
@@ -419,7 +422,7 @@ static mc_status run(runner *r, mc_error *error)
     }
     if (status == MC_OK) {
         tell(r);
-        status = mc_tasks_run(r->task_count, r->options->jobs, wanted, work, done, r, error);
+        status = mc_tasks_run(r->task_count, r->options->jobs, wanted, task_name, work, done, r, error);
     }
     status = status == MC_OK ? collect(r, error) : status;
     r->result->tasks = r->task_count;

@@ -10,7 +10,7 @@
 
 #include "harness/judge.h"
 
-enum { MC_TASKS_MAX = 4096, MC_TASK_NAME_MAX = 200 };
+enum { MC_TASKS_MAX = 4096, MC_TASK_NAME_MAX = 200, MC_RUN_IDENTITY_MAX = 4096 };
 
 /* Bits of mc_run_options.crash. */
 enum {
@@ -81,11 +81,13 @@ typedef struct mc_run_result {
 mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error *error);
 void mc_run_free(mc_run_result *result);
 
-/* One task's cell as one line of JSON (without newline; to be freed) and back. */
+/* One task's cell as one line of JSON (without newline; to be freed) and back. A line whose identity is
+ * another than `identity` is refused. */
 char *mc_run_encode(const mc_task *task, const mc_run_options *options, const mc_importers *importers,
                     const mc_cell *cell);
-mc_status mc_run_decode(const char *line, const char *where, const mc_importers *importers,
-                        char task[MC_TASK_NAME_MAX], mc_cell *cell, mc_error *error);
+mc_status mc_run_decode(const char *line, const char *where, const char *identity,
+                        const mc_importers *importers, char task[MC_TASK_NAME_MAX],
+                        mc_cell *cell, mc_error *error);
 
 /* What must be equal for a line of a results file to belong to this run, as text. */
 void mc_run_identity(const mc_run_options *options, char *out, size_t size);

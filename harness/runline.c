@@ -45,7 +45,7 @@ static json_t *encode_finding(const mc_finding *f)
 char *mc_run_encode(const mc_task *task, const mc_run_options *options, const mc_importers *importers,
                     const mc_cell *cell)
 {
-    char identity[1024];
+    char identity[MC_RUN_IDENTITY_MAX];
     mc_run_identity(options, identity, sizeof identity);
     json_t *tallies = json_array();
     for (uint32_t i = 0; i < importers->count; i++) {
@@ -156,8 +156,9 @@ static void decode_cell(const json_t *line, uint32_t importers, mc_cell *cell, b
     cell->finding_capacity = cell->finding_count;
 }
 
-mc_status mc_run_decode(const char *line, const char *where, const mc_importers *importers,
-                        char task[MC_TASK_NAME_MAX], mc_cell *cell, mc_error *error)
+mc_status mc_run_decode(const char *line, const char *where, const char *identity,
+                        const mc_importers *importers, char task[MC_TASK_NAME_MAX],
+                        mc_cell *cell, mc_error *error)
 {
     json_error_t why;
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &why);
@@ -168,6 +169,12 @@ mc_status mc_run_decode(const char *line, const char *where, const mc_importers 
     if (found == NULL || strcmp(found, schema) != 0) {
         json_decref(object);
         return mc_fail(error, MC_MALFORMED, "results", "%s: schema is not %s", where, schema);
+    }
+    const char *made = json_string_value(json_object_get(object, "run"));
+    if (made == NULL || strcmp(made, identity) != 0) {
+        json_decref(object);
+        return mc_fail(error, MC_MALFORMED, "results", "%s: made with other options, expected %s",
+                       where, identity);
     }
     bool good = true;
     text_of(object, "task", task, MC_TASK_NAME_MAX, &good);

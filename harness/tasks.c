@@ -112,14 +112,15 @@ static void bury(child *c, int *status)
 }
 
 /* A child has said all: was it well? */
-static mc_status finish(child *c, mc_task_done_fn done, void *context, mc_error *error)
+static mc_status finish(child *c, mc_task_name_fn name, mc_task_done_fn done, void *context,
+                        mc_error *error)
 {
     int status = 0;
     bury(c, &status);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || c->size == 0) {
         int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-        return mc_fail(error, MC_IO, "task-died", "task %u: its process died%s%s", c->index,
-                       signal != 0 ? " of " : "", signal != 0 ? strsignal(signal) : "");
+        return mc_fail(error, MC_IO, "task-died", "%s: its process died%s%s",
+                       name(context, c->index), signal != 0 ? " of " : "", signal != 0 ? strsignal(signal) : "");
     }
     if (c->text[0] == SAYS_ERROR) {
         mc_status what = c->size > 1 ? (mc_status)(c->text[1] - '0') : MC_IO;
@@ -142,8 +143,8 @@ static uint32_t next_wanted(uint32_t from, uint32_t count, bool (*wanted)(void *
     return from;
 }
 
-static mc_status wait_for_any(child *children, uint32_t jobs, mc_task_done_fn done, void *context,
-                              mc_error *error)
+static mc_status wait_for_any(child *children, uint32_t jobs, mc_task_name_fn name,
+                              mc_task_done_fn done, void *context, mc_error *error)
 {
     struct pollfd waits[JOBS_MAX];
     for (uint32_t i = 0; i < jobs; i++) {
@@ -163,7 +164,7 @@ static mc_status wait_for_any(child *children, uint32_t jobs, mc_task_done_fn do
         if (!memory) {
             return mc_fail(error, MC_NO_MEMORY, "no-memory", "task: out of memory");
         }
-        mc_status status = finish(&children[i], done, context, error);
+        mc_status status = finish(&children[i], name, done, context, error);
         free(children[i].text);
         children[i].text = NULL;
         if (status != MC_OK) {
@@ -174,7 +175,8 @@ static mc_status wait_for_any(child *children, uint32_t jobs, mc_task_done_fn do
 }
 
 mc_status mc_tasks_run(uint32_t count, uint32_t jobs, bool (*wanted)(void *context, uint32_t index),
-                       mc_task_fn work, mc_task_done_fn done, void *context, mc_error *error)
+                       mc_task_name_fn name, mc_task_fn work, mc_task_done_fn done,
+                       void *context, mc_error *error)
 {
     assert(jobs > 0);
     jobs = jobs < JOBS_MAX ? jobs : JOBS_MAX;
@@ -190,7 +192,7 @@ mc_status mc_tasks_run(uint32_t count, uint32_t jobs, bool (*wanted)(void *conte
             }
         }
         if (status == MC_OK) {
-            status = wait_for_any(children, jobs, done, context, error);
+            status = wait_for_any(children, jobs, name, done, context, error);
         }
         running = 0;
         for (uint32_t i = 0; i < jobs; i++) {

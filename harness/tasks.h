@@ -7,6 +7,9 @@
 
 #include "core/result.h"
 
+/* What errors call a task. */
+typedef const char *(*mc_task_name_fn)(void *context, uint32_t index);
+
 /* In the child: does task `index` and returns its text (malloc), or null with `error` filled. */
 typedef char *(*mc_task_fn)(void *context, uint32_t index, mc_error *error);
 
@@ -18,6 +21,7 @@ typedef mc_status (*mc_task_done_fn)(void *context, uint32_t index, char *text, 
  * A child that dies, or fails, ends the whole with an error that says which; children still running are
  * then killed and waited for. Nothing is left behind. */
 mc_status mc_tasks_run(uint32_t count, uint32_t jobs, bool (*wanted)(void *context, uint32_t index),
-                       mc_task_fn work, mc_task_done_fn done, void *context, mc_error *error);
+                       mc_task_name_fn name, mc_task_fn work, mc_task_done_fn done,
+                       void *context, mc_error *error);
 
 #endif

@@ -42,6 +42,14 @@ mc_verdict mc_verdict_of(const mc_outcome *outcome, const uint32_t *classes, uin
     }
 }
 
+int mc_verdict_rank(mc_verdict_kind kind)
+{
+    static const int rank[MC_VERDICTS] = {
+        [MC_CLEAN] = 0, [MC_REFUSED_TOO] = 1, [MC_BLOCKED] = 2, [MC_STALE] = 3, [MC_TORN] = 4};
+    assert(kind < MC_VERDICTS);
+    return rank[kind];
+}
+
 void mc_verdict_text(const mc_verdict *verdict, char *out, size_t size)
 {
     const char *name = mc_verdict_names[verdict->kind];

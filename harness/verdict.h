@@ -59,6 +59,9 @@ typedef struct mc_verdict {
 mc_verdict mc_verdict_of(const mc_outcome *outcome, const uint32_t *classes, uint32_t acked,
                          uint32_t begun, uint32_t empty_class, bool control_recovers);
 
+/* What to look at first: torn, then stale, then blocked; 0: nothing to look at. */
+int mc_verdict_rank(mc_verdict_kind kind);
+
 /* "clean", "clean, ahead", "stale, behind 3", "stale, empty", "torn, silent", "blocked: reason". */
 void mc_verdict_text(const mc_verdict *verdict, char *out, size_t size);
 
