@@ -1,0 +1,301 @@
+/* test_follow.c: what is followed from state to state is what a fresh look at each state gives.
+ *
+ * Small traces are compared at every state; of large ones a seeded part is, and every state of them is
+ * followed. */
+#include "harness/test/walk.h"
+
+#include "harness/control.h"
+#include "harness/judge.h"
+
+enum { FULL_OPS = 700, SAMPLED_ONE_IN = 5 };
+
+typedef struct compared {
+    mc_arena arena;
+    uint64_t random;
+    uint64_t one_in;
+    uint64_t states;
+    uint64_t refused;
+    uint64_t imported;
+    uint64_t different_views; /* states in which recovery changes something */
+    mc_control *reused;
+    mc_control *fresh;
+} compared;
+
+static const char *now; /* for messages: the cell */
+
+static _Noreturn void differ(const char *importer, const mc_crash *crash, const char *what)
+{
+    print_error("%s: state %zu+%u: %s: %s\n", now, crash->point, crash->cut, importer, what);
+    fail();
+    abort();
+}
+
+/* The image of one database against one view of the oracle. */
+static void compare_image(walk *w, uint32_t view, uint32_t d, const mc_image *image,
+                          const char *importer, const mc_crash *crash)
+{
+    if (w->oracle.view[view].page_count[d] != image->page_count) {
+        differ(importer, crash, "another page count");
+    }
+    for (uint32_t page = 1; page <= image->page_count; page++) {
+        uint64_t hash = mc_page_hash(page, image->page[page - 1], image->page_size);
+        if (mc_oracle_page(&w->oracle, view, d, page) != hash) {
+            differ(importer, crash, "another page");
+        }
+    }
+}
+
+typedef mc_status follower(const mc_follow *follow, const char **reason);
+
+/* Runs the one-shot importer on each database, in order, until one is refused. */
+static void compare_importer(walk *w, compared *c, const char *name, follower *followed,
+                             uint32_t view, const mc_crash *crash)
+{
+    const mc_importer *importer = mc_importer_find(name);
+    const char *reason = NULL;
+    mc_status expected = followed(w->follow, &reason);
+    mc_status status = MC_OK;
+    mc_error error = {0};
+    mc_arena_reset(&c->arena);
+    mc_import out[MC_DATABASES_MAX] = {{{0}, 0}};
+    for (uint32_t d = 0; status == MC_OK && d < w->trace.database_count; d++) {
+        mc_input input = {.kind = MC_INPUT_FILES};
+        mc_disk_files(&w->trace.base, w->trace.database[d], &input.files);
+        status = importer->import(&input, &c->arena, &out[d], &error);
+    }
+    if (status != expected) {
+        differ(name, crash, status == MC_OK ? reason : error.reason);
+    }
+    if (status != MC_OK) {
+        c->refused++;
+        if (strcmp(reason, error.reason) != 0) {
+            differ(name, crash, error.reason);
+        }
+        return;
+    }
+    c->imported++;
+    for (uint32_t d = 0; d < w->trace.database_count; d++) {
+        compare_image(w, view, d, &out[d].image, name, crash);
+    }
+}
+
+static void compare_state(walk *w, const mc_crash *crash)
+{
+    compared *c = w->context;
+    if (walk_random(&c->random) % c->one_in != 0) {
+        return;
+    }
+    c->states++;
+    compare_importer(w, c, "reject", mc_follow_reject, MC_VIEW_RAW, crash);
+    compare_importer(w, c, "abandon", mc_follow_abandon, MC_VIEW_RAW, crash);
+    compare_importer(w, c, "recover", mc_follow_recover, MC_VIEW_RECOVERED, crash);
+    c->different_views += !mc_hash128_equal(mc_oracle_image_id(&w->oracle, MC_VIEW_RAW),
+                                            mc_oracle_image_id(&w->oracle, MC_VIEW_RECOVERED));
+}
+
+static void compare_cell(const mc_record_options *options, compared *total)
+{
+    char name[80];
+    (void)snprintf(name, sizeof name, "%s/%s/%s/%u", options->workload,
+                   mc_mode_names[options->mode], mc_sync_names[options->sync], options->page_size);
+    now = name;
+    mc_trace probe;
+    walk_record(options, &probe);
+    compared c = {.arena = {.limit_bytes = (size_t)1 << 30}, .random = options->seed};
+    c.one_in = probe.op_count < FULL_OPS ? 1 : SAMPLED_ONE_IN;
+    mc_trace_free(&probe);
+    walk w = {.context = &c};
+    walk_all(options, compare_state, &w);
+    mc_arena_free(&c.arena);
+    assert_true(c.states > 10);
+    total->states += c.states;
+    total->refused += c.refused;
+    total->imported += c.imported;
+    total->different_views += c.different_views;
+}
+
+static void for_each_cell(uint32_t page_size, mc_sync sync, compared *total)
+{
+    for (const mc_workload *row = mc_workloads; row->name != NULL; row++) {
+        mc_record_options options = walk_options(row->name, MC_MODE_DELETE);
+        options.page_size = page_size;
+        options.sync = sync;
+        for (int mode = 0; mode < MC_MODES; mode++) {
+            options.mode = (mc_mode)mode;
+            if ((row->modes & 1u << mode) != 0) {
+                compare_cell(&options, total);
+            }
+        }
+    }
+}
+
+/* Promise: on the states of every workload in every journal mode the follower's answers, reasons,
+ * page counts and pages are those of the importers run afresh. */
+static void following_equals_importing(void **unused)
+{
+    (void)unused;
+    compared total = {0};
+    for_each_cell(4096, MC_SYNC_FULL, &total);
+    assert_true(total.states > 10000);
+    assert_true(total.refused > 1000);
+    assert_true(total.imported > 10000);
+    assert_true(total.different_views > 1000);
+}
+
+/* Promise: the same with journals that are hot from their first byte (synchronous=off). */
+static void following_holds_without_syncs(void **unused)
+{
+    (void)unused;
+    compared total = {0};
+    static const char *const names[] = {"grow", "inplace", "vacuum", "freed", "attach", "modes"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        mc_record_options options = walk_options(names[i], MC_MODE_DELETE);
+        options.sync = MC_SYNC_OFF;
+        compare_cell(&options, &total);
+        options.mode = MC_MODE_PERSIST;
+        compare_cell(&options, &total);
+    }
+    assert_true(total.different_views > 300);
+}
+
+/* Promise: the same at other page sizes: several pages in one 4096-byte block, and one page cut in
+ * sixteen places. */
+static void following_holds_at_other_page_sizes(void **unused)
+{
+    (void)unused;
+    compared total = {0};
+    static const char *const names[] = {"grow", "inplace", "overflow", "shrink", "attach", "walreset"};
+    static const uint32_t sizes[] = {512, 1024, 65536};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+            mc_record_options options = walk_options(names[i], MC_MODE_PERSIST);
+            options.page_size = sizes[k];
+            options.txns = 2;
+            uint32_t modes = mc_workload_find(names[i])->modes;
+            if ((modes & 1u << MC_MODE_PERSIST) != 0) {
+                compare_cell(&options, &total);
+            }
+            options.mode = MC_MODE_WAL;
+            if ((modes & 1u << MC_MODE_WAL) != 0) {
+                compare_cell(&options, &total);
+            }
+            options.mode = MC_MODE_OFF;
+            if (sizes[k] > 4096 && (modes & 1u << MC_MODE_OFF) != 0) {
+                compare_cell(&options, &total);
+            }
+        }
+    }
+    assert_true(total.different_views > 500);
+}
+
+/* Recovers the present state with one control and gives a hash over what it left of every main. */
+static mc_hash128 recovered_by(walk *w, mc_control *control, mc_control_answer *answer)
+{
+    mc_control_recover(control, answer);
+    const uint8_t *page[1];
+    mc_hash128 sum = {0, 0};
+    for (uint32_t d = 0; d < w->trace.database_count; d++) {
+        mc_files files;
+        mc_disk_files(&w->trace.base, w->trace.database[d], &files);
+        for (uint64_t at = 0; at + 512 <= files.main.size; at += 512) {
+            page[0] = files.main.data + at;
+            mc_hash128 hash = mc_image_content_hash(&(mc_image){512, 1, page});
+            sum.low = sum.low * 31 + hash.low;
+            sum.high = sum.high * 37 + hash.high + files.main.size;
+        }
+    }
+    mc_control_undo(control);
+    return sum;
+}
+
+static void compare_controls(walk *w, const mc_crash *crash)
+{
+    compared *c = w->context;
+    if (c->reused == NULL) {
+        c->reused = mc_control_open(&w->trace, &w->trace.base, true);
+        c->fresh = mc_control_open(&w->trace, &w->trace.base, false);
+        assert_true(c->reused != NULL && c->fresh != NULL);
+    }
+    mc_control_answer a;
+    mc_control_answer b;
+    mc_hash128 reused = recovered_by(w, c->reused, &a);
+    mc_hash128 fresh = recovered_by(w, c->fresh, &b);
+    if (a.recovered != b.recovered || a.code != b.code || strcmp(a.text, b.text) != 0 ||
+        !mc_hash128_equal(reused, fresh)) {
+        differ("control", crash, "a connection used again recovers something else");
+    }
+    c->states++;
+    if (crash->op == NULL) { /* the trace's end, and the walk's */
+        mc_control_close(c->reused);
+        mc_control_close(c->fresh);
+        c->reused = NULL;
+    }
+}
+
+/* Promise: the control, whose connections serve many states, recovers what a new connection does. */
+static void a_reused_control_recovers_as_a_fresh_one(void **unused)
+{
+    (void)unused;
+    static const char *const names[] = {"grow", "vacuum", "modes", "attach", "walreset", "equal"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        for (int mode = 0; mode < MC_MODES; mode++) {
+            mc_record_options options = walk_options(names[i], (mc_mode)mode);
+            if ((mc_workload_find(names[i])->modes & 1u << mode) != 0) {
+                compared c = {0};
+                walk w = {.context = &c};
+                now = names[i];
+                walk_all(&options, compare_controls, &w);
+                assert_true(c.states > 50);
+            }
+        }
+    }
+}
+
+/* Promise: on every distinct state of every workload, `recover` and stock SQLite make the same of it,
+ * on files in every mode and on the v1 store. */
+static void recover_agrees_with_sqlite(void **unused)
+{
+    (void)unused;
+    mc_importers importers;
+    mc_error error = {0};
+    walk_check(mc_importers_parse("recover", &importers, &error), &error, "importers");
+    uint64_t distinct = 0;
+    for (const mc_workload *row = mc_workloads; row->name != NULL; row++) {
+        for (int mode = 0; mode <= MC_MODES; mode++) {
+            bool kv = mode == MC_MODES; /* after the modes: the v1 store */
+            if (kv ? !row->kv : (row->modes & 1u << mode) == 0) {
+                continue;
+            }
+            mc_record_options record = walk_options(row->name, kv ? MC_MODE_DELETE : (mc_mode)mode);
+            record.kv = kv;
+            record.txns = row->txns > 6 ? 6 : 0;
+            mc_judge_options options = {&record, &importers, 1, 0};
+            mc_cell cell = {0};
+            walk_check(mc_judge(&options, &cell, &error), &error, row->name);
+            if (cell.disagreements > 0 || cell.tally[0].unmet > 0) {
+                print_error("%s: %s: %s\n", row->name, cell.finding[0].state,
+                            cell.finding[0].signature);
+            }
+            assert_int_equal(cell.disagreements, 0);
+            assert_int_equal(cell.tally[0].unmet, 0);
+            assert_int_equal(cell.control_dirty, 0);
+            assert_int_equal(cell.compared, cell.unique);
+            distinct += cell.unique;
+            mc_cell_free(&cell);
+        }
+    }
+    assert_true(distinct > 20000);
+    mc_importers_free(&importers);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(following_equals_importing),
+        cmocka_unit_test(following_holds_without_syncs),
+        cmocka_unit_test(following_holds_at_other_page_sizes),
+        cmocka_unit_test(a_reused_control_recovers_as_a_fresh_one),
+        cmocka_unit_test(recover_agrees_with_sqlite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
