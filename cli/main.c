@@ -16,7 +16,8 @@ typedef struct command {
 static const command commands[] = {
     {"run", "crash, import, classify: the main job", mc_command_run},
     {"explain", "the story of one crash state", mc_command_explain},
-    {"migrate", "import one real database or v1 dump, with the verdict on its input", NULL},
+    {"migrate", "import one real database or v1 dump, with the verdict on its input",
+     mc_command_migrate},
     {"bench", "states per second of each path, against the usual way", mc_command_bench},
     {"replay", "judge stored cases again", NULL},
     {"reduce", "shrink a case", NULL},

@@ -122,6 +122,11 @@ static void check_header(const mc_image *image, mc_inspection *out)
     }
 }
 
+static bool is_damage(int rc)
+{
+    return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+}
+
 static void run_check(sqlite3 *db, const char *sql, uint32_t detector, mc_inspection *out)
 {
     sqlite3_stmt *statement = NULL;
@@ -129,10 +134,12 @@ static void run_check(sqlite3 *db, const char *sql, uint32_t detector, mc_inspec
     rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
     if (rc != SQLITE_ROW) {
         complain(out, detector | MC_NOTICED_UNREADABLE, sqlite3_errmsg(db));
+        out->corrupt |= is_damage(rc);
     } else {
         const char *text = (const char *)sqlite3_column_text(statement, 0);
         if (text == NULL || strcmp(text, "ok") != 0) {
             complain(out, detector, text);
+            out->corrupt = true;
         }
     }
     (void)sqlite3_finalize(statement);
@@ -234,9 +241,11 @@ static void inspect_file(mc_inspector *inspector, const mc_image *image, bool ch
         run_check(db, "PRAGMA quick_check(1)", MC_NOTICED_QUICK_CHECK, out);
         run_check(db, "PRAGMA integrity_check(1)", MC_NOTICED_INTEGRITY_CHECK, out);
     }
-    if (dump_database(db, state) != SQLITE_OK) {
+    int rc = dump_database(db, state);
+    if (rc != SQLITE_OK) {
         complain(out, MC_NOTICED_UNREADABLE, sqlite3_errmsg(db));
         out->dumped = false;
+        out->corrupt |= is_damage(rc);
     }
     (void)sqlite3_close(db);
 }

@@ -23,6 +23,8 @@ extern const char *const mc_detector_names[MC_DETECTORS]; /* by bit */
 typedef struct mc_inspection {
     uint32_t noticed;
     bool dumped; /* every table could be read to its end */
+    bool corrupt; /* SQLite calls the content damaged; false too when all it lacks is, say, the
+                     collation that an application would have registered */
     mc_hash128 dump;
     char complaint[160]; /* the first thing a detector said; empty when none did */
 } mc_inspection;

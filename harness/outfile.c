@@ -18,6 +18,10 @@ mc_status mc_outfile_open(mc_outfile *file, const char *path, mc_error *error)
     if (strlen(path) >= sizeof file->path || path[0] == '\0') {
         return mc_fail(error, MC_IO, "io", "%.60s...: the path is empty or too long", path);
     }
+    struct stat there;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        return mc_fail(error, MC_IO, "not-a-file", "%s: is there and is no regular file", path);
+    }
     (void)snprintf(file->path, sizeof file->path, "%s", path);
     (void)snprintf(file->temporary, sizeof file->temporary, "%s.XXXXXX", path);
     file->fd = mkstemp(file->temporary);
@@ -54,7 +58,7 @@ mc_status mc_outfile_write(mc_outfile *file, const void *data, size_t size, mc_e
     return write_all(file->fd, data, size) ? MC_OK : io_error(error, file->path);
 }
 
-static bool sync_folder(const char *path)
+mc_status mc_outfile_sync_folder(const char *path, mc_error *error)
 {
     char folder[4096];
     (void)snprintf(folder, sizeof folder, "%s", path);
@@ -65,11 +69,11 @@ static bool sync_folder(const char *path)
         slash[slash == folder ? 1 : 0] = '\0';
     }
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
+    mc_status status = fd >= 0 && fsync(fd) == 0 ? MC_OK : io_error(error, path);
     if (fd >= 0) {
         (void)close(fd);
     }
-    return ok;
+    return status;
 }
 
 mc_status mc_outfile_commit(mc_outfile *file, mc_error *error)
@@ -79,8 +83,8 @@ mc_status mc_outfile_commit(mc_outfile *file, mc_error *error)
         mc_outfile_abandon(file);
         return status;
     }
-    bool closed = close(file->fd) == 0;
-    return closed && sync_folder(file->path) ? MC_OK : io_error(error, file->path);
+    return close(file->fd) == 0 ? mc_outfile_sync_folder(file->path, error)
+                                : io_error(error, file->path);
 }
 
 void mc_outfile_abandon(mc_outfile *file)
