@@ -276,7 +276,9 @@ static mc_status refresh_pages(builder *b, database_state *db, uint32_t pages)
         uint32_t page = db->touched_list[i];
         db->page[page - 1] = page <= pages ? content_now(b, db, page, copy) : NULL;
     }
-    memset(b->leaf, 0, db->capacity);
+    if (db->capacity > 0) {
+        memset(b->leaf, 0, db->capacity);
+    }
     if (pages > 0) {
         mc_image image = {b->history->page_size, pages, db->page};
         for (uint32_t page = 1; page <= pages; page++) {

@@ -7,7 +7,16 @@
 #include "harness/control.h"
 #include "harness/judge.h"
 
-enum { FULL_OPS = 700, SAMPLED_ONE_IN = 5 };
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED __has_feature(address_sanitizer)
+#else
+#define SANITIZED 0
+#endif
+
+/* About how many bytes of pages are hashed for one cell: beyond that its states are sampled. */
+#define CELL_BYTES (SANITIZED ? UINT64_C(50000000) : UINT64_C(400000000))
 
 typedef struct compared {
     mc_arena arena;
@@ -82,6 +91,11 @@ static void compare_importer(walk *w, compared *c, const char *name, follower *f
 static void compare_state(walk *w, const mc_crash *crash)
 {
     compared *c = w->context;
+    if (c->one_in == 0) {
+        uint64_t cuts = w->history.page_size > 8192 ? w->history.page_size / 8192 : 1;
+        uint64_t bytes = (uint64_t)w->history.pages_max * w->history.page_size * 2;
+        c->one_in = 1 + w->trace.op_count * cuts * bytes / CELL_BYTES;
+    }
     if (walk_random(&c->random) % c->one_in != 0) {
         return;
     }
@@ -99,15 +113,11 @@ static void compare_cell(const mc_record_options *options, compared *total)
     (void)snprintf(name, sizeof name, "%s/%s/%s/%u", options->workload,
                    mc_mode_names[options->mode], mc_sync_names[options->sync], options->page_size);
     now = name;
-    mc_trace probe;
-    walk_record(options, &probe);
     compared c = {.arena = {.limit_bytes = (size_t)1 << 30}, .random = options->seed};
-    c.one_in = probe.op_count < FULL_OPS ? 1 : SAMPLED_ONE_IN;
-    mc_trace_free(&probe);
     walk w = {.context = &c};
     walk_all(options, compare_state, &w);
     mc_arena_free(&c.arena);
-    assert_true(c.states > 10);
+    assert_true(c.states > (SANITIZED ? 0 : 10));
     total->states += c.states;
     total->refused += c.refused;
     total->imported += c.imported;
@@ -136,9 +146,9 @@ static void following_equals_importing(void **unused)
     (void)unused;
     compared total = {0};
     for_each_cell(4096, MC_SYNC_FULL, &total);
-    assert_true(total.states > 10000);
+    assert_true(total.states > (SANITIZED ? 4000 : 10000));
     assert_true(total.refused > 1000);
-    assert_true(total.imported > 10000);
+    assert_true(total.imported > total.states);
     assert_true(total.different_views > 1000);
 }
 
@@ -155,7 +165,7 @@ static void following_holds_without_syncs(void **unused)
         options.mode = MC_MODE_PERSIST;
         compare_cell(&options, &total);
     }
-    assert_true(total.different_views > 300);
+    assert_true(total.different_views > 100);
 }
 
 /* Promise: the same at other page sizes: several pages in one 4096-byte block, and one page cut in
@@ -185,7 +195,7 @@ static void following_holds_at_other_page_sizes(void **unused)
             }
         }
     }
-    assert_true(total.different_views > 500);
+    assert_true(total.different_views > 100);
 }
 
 /* Recovers the present state with one control and gives a hash over what it left of every main. */
@@ -268,7 +278,7 @@ static void recover_agrees_with_sqlite(void **unused)
             }
             mc_record_options record = walk_options(row->name, kv ? MC_MODE_DELETE : (mc_mode)mode);
             record.kv = kv;
-            record.txns = row->txns > 6 ? 6 : 0;
+            record.txns = row->txns > 3 && (SANITIZED || row->txns > 8) ? 3 : 0;
             mc_judge_options options = {&record, &importers, 1, 0};
             mc_cell cell = {0};
             walk_check(mc_judge(&options, &cell, &error), &error, row->name);
@@ -284,7 +294,7 @@ static void recover_agrees_with_sqlite(void **unused)
             mc_cell_free(&cell);
         }
     }
-    assert_true(distinct > 20000);
+    assert_true(distinct > (SANITIZED ? 5000 : 15000));
     mc_importers_free(&importers);
 }
 
