@@ -166,8 +166,9 @@ static mc_status ask_sqlite(mc_content *content, const mc_oracle *oracle, uint32
     if (status != MC_OK) {
         return status;
     }
-    uint32_t damage =
-        MC_NOTICED_QUICK_CHECK | MC_NOTICED_INTEGRITY_CHECK | MC_NOTICED_UNREADABLE;
+    /* Not the page count: a file may rightly be longer than its header says. */
+    uint32_t damage = MC_NOTICED_HEADER | MC_NOTICED_QUICK_CHECK | MC_NOTICED_INTEGRITY_CHECK |
+                      MC_NOTICED_UNREADABLE;
     uint32_t class = MC_NO_CLASS;
     if (seen->inspection.dumped && (seen->inspection.noticed & damage) == 0) {
         class = find_class(content, seen->inspection.dump);
