@@ -200,6 +200,16 @@ static int64_t stock_number(sqlite3 *db, const char *sql)
     return value;
 }
 
+static void stock_take_pages(sqlite3 *db, stock_answer *out)
+{
+    out->page_count = stock_number(db, "PRAGMA page_count");
+    if (out->page_count > 0 && out->page_count <= STOCK_PAGES_MAX) {
+        sqlite3_int64 size = 0;
+        out->image = sqlite3_serialize(db, "main", &size, 0);
+        out->image_size = size;
+    }
+}
+
 /* Opens the files in `dir` as any program would, and reads. */
 STOCK_UNUSED static void stock_ask(const stock_dir *dir, stock_answer *out)
 {
@@ -211,15 +221,18 @@ STOCK_UNUSED static void stock_ask(const stock_dir *dir, stock_answer *out)
     }
     out->code = code & 0xff;
     (void)snprintf(out->message, sizeof out->message, "%s", sqlite3_errmsg(db));
-    if (code == SQLITE_OK || out->code == SQLITE_CORRUPT) {
-        /* Pages can be had of a database whose schema cannot be read. */
-        (void)sqlite3_exec(db, "PRAGMA writable_schema=ON", NULL, NULL, NULL);
-        out->page_count = stock_number(db, "PRAGMA page_count");
-    }
-    if (out->page_count > 0 && out->page_count <= STOCK_PAGES_MAX) {
-        sqlite3_int64 size = 0;
-        out->image = sqlite3_serialize(db, "main", &size, 0);
-        out->image_size = size;
+    if (code == SQLITE_OK) {
+        stock_take_pages(db, out);
+    } else if (out->code == SQLITE_CORRUPT) {
+        /* Pages can be had of a database whose schema cannot be read, by a second connection that
+         * never tried; the first stays open, or closing it would checkpoint the WAL. */
+        sqlite3 *lenient;
+        code = sqlite3_open_v2(dir->name[STOCK_MAIN], &lenient, SQLITE_OPEN_READWRITE, NULL);
+        if (code == SQLITE_OK) { /* not if a journal made SQLite delete main */
+            (void)sqlite3_exec(lenient, "PRAGMA writable_schema=ON", NULL, NULL, NULL);
+            stock_take_pages(lenient, out);
+        }
+        (void)sqlite3_close(lenient);
     }
     (void)sqlite3_close(db);
 }
