@@ -28,8 +28,10 @@ static const mc_option table[] = {
 
 static const char about[] =
     "Imports one database and says what its input was. Without an output it only checks.\n\n"
-    "input: clean (no sidecar), hot-journal (SQLite would play the journal back), wal (the WAL has\n"
-    "frames that count), stale-sidecar (sidecars that SQLite would not use), torn (recovery gives a\n"
+    "input: clean (no sidecar), hot-journal (SQLite would play the journal back), wal (the WAL "
+    "has\n"
+    "frames that count), stale-sidecar (sidecars that SQLite would not use), torn (recovery gives "
+    "a\n"
     "database that integrity_check calls damaged), malformed (SQLite cannot open or read it).\n"
     "outcome: imported, skipped (the v2 store has a head), refused (exit status 1).";
 
@@ -38,9 +40,8 @@ typedef struct from_option {
     mc_source_kind kind;
 } from_option;
 
-static const from_option froms[] = {{"from-files", MC_SOURCE_FILES},
-                                    {"from-kv", MC_SOURCE_DUMP},
-                                    {"from-lmdb", MC_SOURCE_LMDB}};
+static const from_option froms[] = {
+    {"from-files", MC_SOURCE_FILES}, {"from-kv", MC_SOURCE_DUMP}, {"from-lmdb", MC_SOURCE_LMDB}};
 static const char *const targets[] = {"to-file", "to-ltx", "to-v2", "json", "metrics"};
 enum { FROMS = sizeof froms / sizeof *froms, TARGETS = sizeof targets / sizeof *targets };
 
@@ -58,8 +59,9 @@ static mc_status parse_source(const mc_arguments *a, mc_migrate_options *o, mc_e
         return mc_fail(error, MC_USAGE, "usage",
                        "migrate: needs one of --from-files, --from-kv and --from-lmdb");
     }
-    return o->source[0] != '\0' ? MC_OK
-                                : mc_fail(error, MC_USAGE, "usage", "migrate: the source has no name");
+    return o->source[0] != '\0'
+               ? MC_OK
+               : mc_fail(error, MC_USAGE, "usage", "migrate: the source has no name");
 }
 
 static mc_status parse_targets(const mc_arguments *a, mc_error *error)
@@ -75,7 +77,8 @@ static mc_status parse_targets(const mc_arguments *a, mc_error *error)
         for (int k = 0; k < i; k++) {
             const char *other = mc_options_get(a, targets[k]);
             if (other != NULL && strcmp(path, other) == 0) {
-                return mc_fail(error, MC_USAGE, "usage", "--%s: is --%s, too", targets[i], targets[k]);
+                return mc_fail(error, MC_USAGE, "usage", "--%s: is --%s, too", targets[i],
+                               targets[k]);
             }
         }
     }
@@ -103,7 +106,8 @@ static mc_status parse(const mc_arguments *a, mc_migrate_options *o, mc_error *e
     o->to_v2 = mc_options_get(a, "to-v2");
     o->sweep = mc_options_given(a, "sweep");
     if (o->policy == NULL) {
-        return mc_fail(error, MC_USAGE, "usage", "--policy: \"%s\" is none of reject, abandon, recover",
+        return mc_fail(error, MC_USAGE, "usage",
+                       "--policy: \"%s\" is none of reject, abandon, recover",
                        mc_options_get(a, "policy"));
     }
     bool writes = o->to_file != NULL || o->to_ltx != NULL || o->to_v2 != NULL;
@@ -114,7 +118,8 @@ static mc_status parse(const mc_arguments *a, mc_migrate_options *o, mc_error *e
     return MC_OK;
 }
 
-/* Writes a report, or leaves `status` as it is when something has failed before. `text` is freed. */
+/* Writes a report, or leaves `status` as it is when something has failed before. `text` is freed.
+ */
 static mc_status put_report(mc_status status, const char *path, char *text, mc_error *error)
 {
     mc_error later;
@@ -169,8 +174,8 @@ int mc_command_migrate(int argc, char **argv)
     mc_arguments a;
     mc_error error;
     mc_migrate_options options = {0};
-    mc_status status = mc_options_parse(table, "migrate --from-... SOURCE [options]", about, argc, argv,
-                                        &a, &error);
+    mc_status status = mc_options_parse(table, "migrate --from-... SOURCE [options]", about, argc,
+                                        argv, &a, &error);
     if (status == MC_OK && a.help) {
         return MC_EXIT_OK;
     }

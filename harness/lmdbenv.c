@@ -49,8 +49,9 @@ mc_status mc_lmdb_guard(const char *dir, mc_status (*work)(void *context, mc_err
         guard_exit = &here;
         status = work(context, error);
     } else {
-        status = mc_fail(error, MC_MALFORMED, "lmdb-damaged",
-                         "%s: data.mdb: expected a whole LMDB environment, found a damaged one", dir);
+        status =
+            mc_fail(error, MC_MALFORMED, "lmdb-damaged",
+                    "%s: data.mdb: expected a whole LMDB environment, found a damaged one", dir);
     }
     guard_exit = NULL;
     for (int i = 0; i < SIGNALS; i++) {
@@ -74,7 +75,8 @@ mc_status mc_lmdb_look(const char *dir, bool *any, uint64_t *data_bytes, mc_erro
     *data_bytes = 0;
     struct stat info;
     if (stat(dir, &info) != 0) {
-        return errno == ENOENT ? MC_OK : mc_fail(error, MC_IO, "io", "%s: %s", dir, strerror(errno));
+        return errno == ENOENT ? MC_OK
+                               : mc_fail(error, MC_IO, "io", "%s: %s", dir, strerror(errno));
     }
     if (!S_ISDIR(info.st_mode)) {
         return mc_fail(error, MC_IO, "io", "%s: expected a folder with an LMDB environment", dir);
@@ -84,7 +86,8 @@ mc_status mc_lmdb_look(const char *dir, bool *any, uint64_t *data_bytes, mc_erro
         return mc_fail(error, MC_IO, "io", "%.60s...: the path is too long", dir);
     }
     if (stat(path, &info) != 0) {
-        return errno == ENOENT ? MC_OK : mc_fail(error, MC_IO, "io", "%s: %s", path, strerror(errno));
+        return errno == ENOENT ? MC_OK
+                               : mc_fail(error, MC_IO, "io", "%s: %s", path, strerror(errno));
     }
     if (!S_ISREG(info.st_mode)) {
         return mc_fail(error, MC_IO, "io", "%s: expected a regular file", path);
@@ -105,7 +108,8 @@ static int open_steps(mc_lmdb *lmdb, bool write, uint64_t map_bytes, const char 
     last_env = lmdb->env;
     (void)mdb_env_set_assert(lmdb->env, assertion_failed);
     code = write ? mdb_env_set_mapsize(lmdb->env, (size_t)map_bytes) : MDB_SUCCESS;
-    code = code == MDB_SUCCESS ? mdb_env_open(lmdb->env, lmdb->dir, write ? 0 : MDB_RDONLY, 0666) : code;
+    code = code == MDB_SUCCESS ? mdb_env_open(lmdb->env, lmdb->dir, write ? 0 : MDB_RDONLY, 0666)
+                               : code;
     if (code != MDB_SUCCESS) {
         return code;
     }
@@ -195,8 +199,9 @@ mc_status mc_lmdb_get(const mc_lmdb *lmdb, mc_bytes key, bool *found, mc_bytes *
     if (code == MDB_SUCCESS) {
         *value = from_val(got);
     }
-    return code == MDB_SUCCESS || code == MDB_NOTFOUND ? MC_OK
-                                                       : mc_lmdb_fail(code, lmdb->dir, "read", error);
+    return code == MDB_SUCCESS || code == MDB_NOTFOUND
+               ? MC_OK
+               : mc_lmdb_fail(code, lmdb->dir, "read", error);
 }
 
 mc_status mc_lmdb_put(const mc_lmdb *lmdb, mc_bytes key, mc_bytes value, mc_error *error)

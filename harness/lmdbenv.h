@@ -1,7 +1,7 @@
 /* lmdbenv.h: LMDB environments that came from outside.
  *
- * LMDB maps its file and believes it: a file that is cut short or damaged ends in SIGBUS, SIGSEGV or
- * a failed assertion inside the library, not in an error code. mc_lmdb_guard turns those into an
+ * LMDB maps its file and believes it: a file that is cut short or damaged ends in SIGBUS, SIGSEGV
+ * or a failed assertion inside the library, not in an error code. mc_lmdb_guard turns those into an
  * mc_error. What the library held at that moment (memory, and the writer's lock until the process
  * ends) is lost, so after such an error the environment is not touched again. */
 #ifndef MIDCOMMIT_HARNESS_LMDBENV_H

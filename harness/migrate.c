@@ -13,7 +13,8 @@
 #include "harness/outfile.h"
 #include "harness/v2store.h"
 
-const char *const mc_migrate_outcome_names[MC_MIGRATE_OUTCOMES] = {"imported", "refused", "skipped"};
+const char *const mc_migrate_outcome_names[MC_MIGRATE_OUTCOMES] = {"imported", "refused",
+                                                                   "skipped"};
 const char *const mc_migrate_state_names[MC_STATES] = {"clean", "hot-journal",   "wal",
                                                        "torn",  "stale-sidecar", "malformed"};
 const char *const mc_migrate_phase_names[MC_PHASES] = {"read_v1", "validate", "finalize"};
@@ -25,18 +26,18 @@ typedef struct migration {
     mc_migration *out;
     mc_source source;
     mc_arena arena;
-    uint32_t used;        /* sidecars that recovery makes use of */
-    mc_status recovered;  /* how recovery ended */
-    mc_error trouble;     /* and why it did not give an image */
-    mc_image recovery;    /* else the image */
-    mc_image image;       /* what the policy imports */
-    mc_bytes ltx;         /* and its LTX, when an output wants it */
+    uint32_t used;       /* sidecars that recovery makes use of */
+    mc_status recovered; /* how recovery ended */
+    mc_error trouble;    /* and why it did not give an image */
+    mc_image recovery;   /* else the image */
+    mc_image image;      /* what the policy imports */
+    mc_bytes ltx;        /* and its LTX, when an output wants it */
 } migration;
 
 /* ---- the input ---- */
 
-/* Which sidecars SQLite would use: of a hot journal without a good first header it makes nothing but
- * a free place in the folder. An error shows again when recovery itself is run. */
+/* Which sidecars SQLite would use: of a hot journal without a good first header it makes nothing
+ * but a free place in the folder. An error shows again when recovery itself is run. */
 static uint32_t find_used(migration *m)
 {
     const mc_files *files = &m->source.files;
@@ -98,11 +99,11 @@ static mc_status judge_input(migration *m, mc_error *error)
         return MC_OK;
     }
     mc_status status = is_torn(&m->recovery, &torn, error);
-    out->state = torn                                    ? MC_STATE_TORN
-                 : (m->used & MC_SIDECAR_JOURNAL) != 0   ? MC_STATE_HOT_JOURNAL
-                 : (m->used & MC_SIDECAR_WAL) != 0       ? MC_STATE_WAL
-                 : out->sidecars != 0                    ? MC_STATE_STALE_SIDECAR
-                                                         : MC_STATE_CLEAN;
+    out->state = torn                                  ? MC_STATE_TORN
+                 : (m->used & MC_SIDECAR_JOURNAL) != 0 ? MC_STATE_HOT_JOURNAL
+                 : (m->used & MC_SIDECAR_WAL) != 0     ? MC_STATE_WAL
+                 : out->sidecars != 0                  ? MC_STATE_STALE_SIDECAR
+                                                       : MC_STATE_CLEAN;
     return status;
 }
 
@@ -112,9 +113,10 @@ static mc_status judge_input(migration *m, mc_error *error)
 static mc_migrate_phase phase_of_refusal(const char *reason)
 {
     static const char *const reading[] = {
-        "main-missing",  "main-missing-metadata", "main-chunks-without-metadata", "metadata-length",
-        "metadata-version", "metadata-size", "over-size-limit", "chunk-key-length", "chunk-count",
-        "chunk-gap", "chunk-too-long", "chunk-past-size",
+        "main-missing",    "main-missing-metadata", "main-chunks-without-metadata",
+        "metadata-length", "metadata-version",      "metadata-size",
+        "over-size-limit", "chunk-key-length",      "chunk-count",
+        "chunk-gap",       "chunk-too-long",        "chunk-past-size",
     };
     for (size_t i = 0; i < sizeof reading / sizeof *reading; i++) {
         if (strcmp(reason, reading[i]) == 0) {
@@ -147,8 +149,8 @@ static uint32_t count_differing(const mc_image *a, const mc_image *b)
     return differing;
 }
 
-/* Runs the policy: MC_OK, MC_REFUSED, or a failure. The sidecars are found by the field's rule, whatever
- * the policy. */
+/* Runs the policy: MC_OK, MC_REFUSED, or a failure. The sidecars are found by the field's rule,
+ * whatever the policy. */
 static mc_status import_source(migration *m, mc_error *error)
 {
     const mc_importer *policy = m->options->policy;
@@ -359,8 +361,8 @@ static mc_status migrate_skipped(migration *m, mc_status imported, mc_error *err
 {
     m->out->phase = MC_PHASE_FINALIZE;
     (void)skip(m->out);
-    bool done_before = m->options->sweep && imported == MC_OK &&
-                       holds_same(m, mc_image_content_hash(&m->image));
+    bool done_before =
+        m->options->sweep && imported == MC_OK && holds_same(m, mc_image_content_hash(&m->image));
     return done_before ? sweep(m, error) : MC_OK;
 }
 
@@ -422,9 +424,9 @@ static double now_seconds(void)
 
 mc_status mc_migrate(const mc_migrate_options *options, mc_migration *out, mc_error *error)
 {
-    assert(!options->sweep || (options->from == MC_SOURCE_LMDB &&
-                               (options->to_file != NULL || options->to_ltx != NULL ||
-                                options->to_v2 != NULL)));
+    assert(!options->sweep ||
+           (options->from == MC_SOURCE_LMDB &&
+            (options->to_file != NULL || options->to_ltx != NULL || options->to_v2 != NULL)));
     double start = now_seconds();
     *out = (mc_migration){.policy = options->policy, .phase = MC_PHASE_READ_V1};
     migration m = {

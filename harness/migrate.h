@@ -7,16 +7,16 @@
  * Outcomes:
  *     imported   the policy took the database, and every output holds it
  *     refused    the policy did not take it; `reason` is the importer's slug, or one of
- *                  main-missing           the source has no main file (`recover`; SQLite would make a
- *                                         new one, which is no migration)
+ *                  main-missing           the source has no main file (`recover`; SQLite would
+ *                                         make a new one, which is no migration)
  *                  page-size-unsupported  for v2, whose pages have 4096 bytes
  *     skipped    the v2 store has a head: whatever v1 holds, v2 is the database ("v2-has-head")
  *
  * The input's state, independent of the policy; the first that holds:
- *     malformed      there is no main file, or stock SQLite, and so `recover`, cannot open or read it
+ *     malformed      there is no main file, or SQLite, and so `recover`, cannot open or read it
  *     torn           what recovery gives is damaged, by SQLite's own integrity_check
- *     hot-journal    SQLite would play the journal back, beginning with a good first header: main
- *                    alone is not the database
+ *     hot-journal    SQLite would play the journal back, beginning with a good first header:
+ *                    main alone is not the database
  *     wal            the WAL has frames that count: main alone is not the database
  *     stale-sidecar  there are sidecars, and SQLite would use none of them
  *     clean          no sidecar at all
@@ -66,25 +66,25 @@ typedef struct mc_migrate_options {
     const char *to_file;       /* null: none; so for all outputs */
     const char *to_ltx;
     const char *to_v2;
-    bool sweep; /* only with MC_SOURCE_LMDB and an output */
+    bool sweep;           /* only with MC_SOURCE_LMDB and an output */
     uint64_t limit_bytes; /* the largest file or store taken */
 } mc_migrate_options;
 
 typedef struct mc_migration {
     const mc_importer *policy;
     mc_migrate_outcome outcome;
-    const char *reason; /* slug; null when imported */
-    char detail[256];   /* the same for people */
+    const char *reason;     /* slug; null when imported */
+    char detail[256];       /* the same for people */
     mc_migrate_phase phase; /* of a refusal or failure */
     uint32_t page_size;     /* of the imported image; 0 when nothing was imported */
     uint32_t pages;
     mc_hash128 content_hash;
     mc_migrate_state state;
-    uint32_t sidecars;  /* bits MC_SIDECAR_* */
-    uint32_t abandoned; /* those of them that the import made no use of; 0 unless imported */
-    bool compared;      /* imported, and recovery gives an image, too */
+    uint32_t sidecars;        /* bits MC_SIDECAR_* */
+    uint32_t abandoned;       /* those of them that the import made no use of; 0 unless imported */
+    bool compared;            /* imported, and recovery gives an image, too */
     uint32_t pages_differing; /* then: pages that differ from it, or are in one image only */
-    size_t orphan_keys; /* of a store (core/v1.h); 0 for files */
+    size_t orphan_keys;       /* of a store (core/v1.h); 0 for files */
     uint64_t orphan_bytes;
     uint64_t kv_requests;
     bool swept;
@@ -93,11 +93,11 @@ typedef struct mc_migration {
     double seconds; /* the only thing here that two runs may not agree on */
 } mc_migration;
 
-/* MC_OK: it ran, see out->outcome. Else it could not run, and `error` says why; out->phase is where.
- * Outputs: nothing is left of one that was not finished. MC_USAGE: source and output are one. Sources are
- * never changed, but by a sweep, which comes last: after a migration that succeeded, or one that was
- * skipped because the v2 store holds exactly what this import gives, as after a run that was killed
- * before its sweep. */
+/* MC_OK: it ran, see out->outcome. Else it could not run, and `error` says why; out->phase is
+ * where. Outputs: nothing is left of one that was not finished. MC_USAGE: source and output are
+ * one. Sources are never changed, but by a sweep, which comes last: after a migration that
+ * succeeded, or one that was skipped because the v2 store holds exactly what this import gives, as
+ * after a run that was killed before its sweep. */
 mc_status mc_migrate(const mc_migrate_options *options, mc_migration *out, mc_error *error);
 
 #endif

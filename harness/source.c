@@ -33,7 +33,8 @@ static const uint8_t after_v1_keys[3] = {0x08, 0x01, 0x02};
  * locks excludes nobody. */
 static bool is_free(int fd, off_t start, off_t length)
 {
-    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+    struct flock lock = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
     return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK;
 }
 
@@ -41,7 +42,9 @@ static mc_status lock_as_reader(const mc_source *source, mc_error *error)
 {
     int main = source->file[0].fd;
     int shm = source->file[MC_V1_SHM].fd;
-    struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = LOCK_SHARED_FIRST,
+    struct flock shared = {.l_type = F_RDLCK,
+                           .l_whence = SEEK_SET,
+                           .l_start = LOCK_SHARED_FIRST,
                            .l_len = LOCK_SHARED_SIZE};
     bool refused = fcntl(main, F_OFD_SETLK, &shared) != 0 && (errno == EAGAIN || errno == EACCES);
     if (refused || !is_free(main, LOCK_PENDING, 2) ||
@@ -70,7 +73,8 @@ static bool find_other(void *context, const uint8_t *name, size_t name_size, mc_
     }
     for (int i = 0; i < 1 + MC_SOURCE_SIDECARS; i++) {
         const mc_infile *own = &source->file[i];
-        if (own->fd >= 0 && own->opened.st_dev == info.st_dev && own->opened.st_ino == info.st_ino) {
+        if (own->fd >= 0 && own->opened.st_dev == info.st_dev &&
+            own->opened.st_ino == info.st_ino) {
             *out = own->file;
             return true;
         }
@@ -179,15 +183,16 @@ static mc_status make_room(mc_pair **all, size_t *capacity, size_t count, const 
     size_t wanted = (*capacity + REQUEST_KEYS) * 2;
     mc_pair *moved = realloc(*all, wanted * sizeof **all);
     if (moved == NULL) {
-        return mc_fail(error, MC_NO_MEMORY, "no-memory", "%s: no memory for %zu keys", name, wanted);
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "%s: no memory for %zu keys", name,
+                       wanted);
     }
     *all = moved;
     *capacity = wanted;
     return MC_OK;
 }
 
-mc_status mc_source_read_v1(mc_source_list *list, void *context, const char *name,
-                            mc_arena *arena, mc_store *out, uint64_t *requests, mc_error *error)
+mc_status mc_source_read_v1(mc_source_list *list, void *context, const char *name, mc_arena *arena,
+                            mc_store *out, uint64_t *requests, mc_error *error)
 {
     mc_pair *all = NULL;
     size_t capacity = 0;
@@ -211,7 +216,8 @@ mc_status mc_source_read_v1(mc_source_list *list, void *context, const char *nam
     }
     mc_pair *kept = status == MC_OK ? mc_arena_calloc(arena, count, sizeof *kept) : NULL;
     if (status == MC_OK && kept == NULL) {
-        status = mc_fail(error, MC_NO_MEMORY, "no-memory", "%s: no memory for %zu keys", name, count);
+        status =
+            mc_fail(error, MC_NO_MEMORY, "no-memory", "%s: no memory for %zu keys", name, count);
     }
     if (status == MC_OK && count > 0) {
         memcpy(kept, all, count * sizeof *kept);
@@ -271,8 +277,8 @@ static mc_status read_dump(mc_source *source, uint64_t limit_bytes, mc_error *er
     if (status == MC_OK) {
         mc_store store;
         mc_kvstore_view(&dump, pair, &store);
-        status = mc_source_read_v1(list_store, &store, source->path, &source->arena,
-                                   &source->store, &source->kv_requests, error);
+        status = mc_source_read_v1(list_store, &store, source->path, &source->arena, &source->store,
+                                   &source->kv_requests, error);
     }
     mc_kvstore_free(&dump);
     mc_arena_free(&arena);
@@ -361,8 +367,8 @@ typedef struct sweep {
 
 static mc_status sweep_changed(const sweep *s, mc_error *error)
 {
-    return mc_fail(error, MC_IO, "changed", "%s: its v1 pairs changed since they were read; swept nothing",
-                   s->source->path);
+    return mc_fail(error, MC_IO, "changed",
+                   "%s: its v1 pairs changed since they were read; swept nothing", s->source->path);
 }
 
 static mc_status sweep_visit(void *context, mc_bytes key, mc_bytes value, bool *more, bool *remove,
@@ -440,8 +446,8 @@ mc_status mc_source_open(mc_source *source, mc_source_kind kind, const char *pat
     mc_status status = kind == MC_SOURCE_DUMP ? read_dump(source, limit_bytes, error)
                                               : mc_lmdb_guard(path, read_lmdb, source, error);
     if (status == MC_OK) {
-        source->visible = mc_v1_files(&source->store, &source->arena, &source->files,
-                                      &source->trouble);
+        source->visible =
+            mc_v1_files(&source->store, &source->arena, &source->files, &source->trouble);
     }
     return status;
 }

@@ -1,10 +1,11 @@
 /* source.h: what `migrate` reads: the files of one database, or one v1 store.
  *
- * Files. The path is resolved as SQLite resolves it, symbolic links included, and the sidecars stand
- * beside what it resolves to. While they are read SQLite's own SHARED lock is held on main, so no
- * rollback transaction can reach it; a database in which another process is writing is not read at
- * all, because then the journal is not hot but in use (pager.c hasHotJournal). A file that changes
- * all the same is noticed. A super-journal is looked up under the path that the journal carries.
+ * Files. The path is resolved as SQLite resolves it, symbolic links included, and the sidecars
+ * stand beside what it resolves to. While they are read SQLite's own SHARED lock is held on main,
+ * so no rollback transaction can reach it; a database in which another process is writing is not
+ * read at all, because then the journal is not hot but in use (pager.c hasHotJournal). A file that
+ * changes all the same is noticed. A super-journal is looked up under the path that the journal
+ * carries.
  *
  * Stores. A v1 reader asks the store for the pairs between the first metadata key and the last
  * chunk key, in order, 128 a request, each request from where the one before ended: no key is asked
@@ -33,14 +34,15 @@ typedef struct mc_source {
     mc_infile file[1 + MC_SOURCE_SIDECARS];
 } mc_source;
 
-/* One request to a key-value store: at most `limit` pairs, in order, with keys after `after` (size 0:
- * from the first v1 key on) and up to the last v1 key. Pairs are borrowed until the next request. */
+/* One request to a key-value store: at most `limit` pairs, in order, with keys after `after` (size
+ * 0: from the first v1 key on) and up to the last v1 key. Pairs are borrowed until the next
+ * request. */
 typedef mc_status mc_source_list(void *context, mc_bytes after, uint32_t limit, mc_pair *pair,
                                  uint32_t *count, mc_error *error);
 
 /* Reads all v1 pairs through `list` into `arena`. */
-mc_status mc_source_read_v1(mc_source_list *list, void *context, const char *name,
-                            mc_arena *arena, mc_store *out, uint64_t *requests, mc_error *error);
+mc_status mc_source_read_v1(mc_source_list *list, void *context, const char *name, mc_arena *arena,
+                            mc_store *out, uint64_t *requests, mc_error *error);
 
 /* MC_OK also when there is no main in it, but something else (a sidecar, or no v1 pair in a store
  * that is one). MC_IO: it cannot be read, is no file, is in use, or changed; MC_MALFORMED: it is no

@@ -180,7 +180,8 @@ static mc_status import_work(void *context, mc_error *error)
         return mc_fail(error, MC_IO, "io", "%s: %s", in->dir, strerror(errno));
     }
     uint64_t chunks = in->ltx.size / MC_V2_CHUNK_BYTES + 1;
-    uint64_t growth = in->ltx.size + chunks * CHUNK_SPARE_BYTES + (uint64_t)in->pages * PAGE_ROW_BYTES;
+    uint64_t growth =
+        in->ltx.size + chunks * CHUNK_SPARE_BYTES + (uint64_t)in->pages * PAGE_ROW_BYTES;
     mc_lmdb lmdb;
     mc_status status = mc_lmdb_open(&lmdb, in->dir, true, growth, error);
     if (status != MC_OK) {
@@ -201,7 +202,7 @@ static mc_status import_work(void *context, mc_error *error)
 mc_status mc_v2store_import(const char *dir, mc_bytes ltx_bytes, uint32_t pages, bool *skipped,
                             mc_error *error)
 {
-    import in = {.dir = dir, .ltx = ltx_bytes, .pages = pages};
+import in = {.dir = dir, .ltx = ltx_bytes, .pages = pages };
     mc_status status = mc_lmdb_guard(dir, import_work, &in, error);
     *skipped = in.skipped;
     return status;
@@ -289,8 +290,8 @@ static mc_status read_open(const mc_lmdb *lmdb, read_back *r, mc_error *error)
     if (status == MC_OK) {
         r->blob = mc_arena_alloc(r->arena, (size_t)r->size);
         if (r->blob == NULL) {
-            return mc_fail(error, MC_NO_MEMORY, "no-memory", "%s: no memory for a delta of %" PRIu64
-                           " bytes", r->dir, r->size);
+            return mc_fail(error, MC_NO_MEMORY, "no-memory",
+                           "%s: no memory for a delta of %" PRIu64 " bytes", r->dir, r->size);
         }
         status = walk_chunks(lmdb, r, error);
     }

@@ -1,10 +1,10 @@
 /* v2store.h: the v2 page store in an LMDB environment.
  *
- *     key                                        value
- *     "head"                                     u64 txid, u32 size of the database in pages
- *     "delta" u64 txid, u32 chunk                the LTX of that commit (core/ltx.h) in chunks of
- *                                                10,000 bytes, numbered from 0, the last one shorter
- *     "page" u32 page number                     u64 txid: the delta that holds the page
+ *     key                                value
+ *     "head"                             u64 txid, u32 size of the database in pages
+ *     "delta" u64 txid, u32 chunk        the LTX of that commit (core/ltx.h) in chunks of 10,000
+ *                                        bytes, numbered from 0, the last one shorter
+ *     "page" u32 page number             u64 txid: the delta that holds the page
  *
  * all integers big-endian, all in the environment's main database (FORMATS.md section 3 has the
  * parts; their keys here are our own). Only what the head leads to counts: a store without head
@@ -32,9 +32,9 @@ typedef struct mc_v2head {
  * "unreadable-head" when there is one that cannot be read; MC_IO and MC_MALFORMED of lmdbenv.h. */
 mc_status mc_v2store_head(const char *dir, mc_v2head *head, mc_error *error);
 
-/* Stores a whole database, `ltx_bytes` being its LTX with MC_V2_MIGRATION_TXID, unless the store has
- * a head: then nothing is written and `*skipped` is set. Makes the folder when it is missing. What
- * lies in the store without a head leading to it is removed. Errors as above; then nothing is
+/* Stores a whole database, `ltx_bytes` being its LTX with MC_V2_MIGRATION_TXID, unless the store
+ * has a head: then nothing is written and `*skipped` is set. Makes the folder when it is missing.
+ * What lies in the store without a head leading to it is removed. Errors as above; then nothing is
  * written. */
 mc_status mc_v2store_import(const char *dir, mc_bytes ltx_bytes, uint32_t pages, bool *skipped,
                             mc_error *error);

@@ -10,8 +10,7 @@
 static const struct {
     uint32_t bit;
     const char *name;
-} sidecars[] = {
-    {MC_SIDECAR_JOURNAL, "journal"}, {MC_SIDECAR_WAL, "wal"}, {MC_SIDECAR_SHM, "shm"}};
+} sidecars[] = {{MC_SIDECAR_JOURNAL, "journal"}, {MC_SIDECAR_WAL, "wal"}, {MC_SIDECAR_SHM, "shm"}};
 enum { SIDECARS = sizeof sidecars / sizeof *sidecars, ACTOR_BYTES_MAX = 4096 };
 
 static json_t *names_of(uint32_t bits)
@@ -101,7 +100,8 @@ void mc_report_migrate_text(const mc_migration *m, const char *source, FILE *out
                           (m->abandoned & sidecars[i].bit) != 0 ? " (abandoned)" : "");
         }
     }
-    (void)fprintf(out, "%s; orphans: %zu keys, %" PRIu64 " bytes; key-value requests: %" PRIu64 "\n",
+    (void)fprintf(out,
+                  "%s; orphans: %zu keys, %" PRIu64 " bytes; key-value requests: %" PRIu64 "\n",
                   m->sidecars == 0 ? " none" : "", m->orphan_keys, m->orphan_bytes, m->kv_requests);
     if (m->compared && m->pages_differing > 0) {
         (void)fprintf(out, "warning: %" PRIu32 " pages differ from what SQLite would recover\n",
@@ -137,12 +137,15 @@ char *mc_report_migrate_log(const mc_migration *m, const char *actor, const mc_e
     bool refused = failure == NULL && m->outcome == MC_MIGRATE_REFUSED;
     bool warn = refused || m->abandoned != 0 || (m->compared && m->pages_differing > 0);
     json_object_set_new(object, "level",
-                        json_string(failure != NULL ? "error" : warn ? "warn" : "info"));
+                        json_string(failure != NULL ? "error"
+                                    : warn          ? "warn"
+                                                    : "info"));
     json_object_set_new(object, "event", json_string("migrate"));
     json_object_set_new(object, "actor", actor_text(actor));
     json_object_set_new(object, "policy", json_string(m->policy->name));
-    json_object_set_new(object, "outcome",
-                        json_string(failure != NULL ? "failed" : mc_migrate_outcome_names[m->outcome]));
+    json_object_set_new(
+        object, "outcome",
+        json_string(failure != NULL ? "failed" : mc_migrate_outcome_names[m->outcome]));
     json_object_set_new(object, "reason",
                         text_or_null(failure != NULL ? failure->reason : m->reason));
     if (failure != NULL || refused) {
@@ -171,8 +174,8 @@ char *mc_report_migrate_log(const mc_migration *m, const char *actor, const mc_e
 
 static void metric(FILE *out, const char *name, const char *type, const char *help)
 {
-    (void)fprintf(out, "# HELP midcommit_migrate_%s %s\n# TYPE midcommit_migrate_%s %s\n", name, help,
-                  name, type);
+    (void)fprintf(out, "# HELP midcommit_migrate_%s %s\n# TYPE midcommit_migrate_%s %s\n", name,
+                  help, name, type);
 }
 
 static void sample(FILE *out, const char *name, uint64_t value)
@@ -193,7 +196,8 @@ static void write_outcome_metrics(const mc_migration *m, bool failed, FILE *out)
            "Migrations that were refused or could not run, by the phase in which they ended.");
     for (int i = 0; i < MC_PHASES; i++) {
         (void)fprintf(out, "midcommit_migrate_failures_total{phase=\"%s\"} %d\n",
-                      mc_migrate_phase_names[i], (failed || refused) && m->phase == (mc_migrate_phase)i);
+                      mc_migrate_phase_names[i],
+                      (failed || refused) && m->phase == (mc_migrate_phase)i);
     }
 }
 

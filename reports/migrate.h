@@ -7,8 +7,8 @@
 #include "harness/migrate.h"
 
 /* midcommit/migrate/1 as text with a newline, to be freed; null without memory. A function of the
- * input's bytes and the options. `reason` and `content_hash` are null where there is none; a sweep adds
- * "swept". */
+ * input's bytes and the options. `reason` and `content_hash` are null where there is none; a sweep
+ * adds "swept". */
 char *mc_report_migrate_json(const mc_migration *migration);
 
 /* A few lines for people. */

@@ -1,5 +1,5 @@
-/* migrating.h: what the tests of `migrate` share: a folder for each test, the program run as users run
- * it, databases made by stock SQLite, and v1 stores as dumps and as LMDB environments. */
+/* migrating.h: what the tests of `migrate` share: a folder for each test, the program run as users
+ * run it, databases made by stock SQLite, and v1 stores as dumps and as LMDB environments. */
 #ifndef MIDCOMMIT_HARNESS_TEST_MIGRATING_H
 #define MIDCOMMIT_HARNESS_TEST_MIGRATING_H
 
@@ -45,11 +45,13 @@ static inline const char *corpus(const char *name)
     static char paths[4][4600];
     static unsigned next;
     char *path = paths[next++ % 4];
-    (void)snprintf(path, sizeof paths[0], "%s/corpus/rivet-kv/%s.jsonl", MIDCOMMIT_SOURCE_DIR, name);
+    (void)snprintf(path, sizeof paths[0], "%s/corpus/rivet-kv/%s.jsonl", MIDCOMMIT_SOURCE_DIR,
+                   name);
     return path;
 }
 
-static inline int remove_entry(const char *path, const struct stat *info, int type, struct FTW *place)
+static inline int remove_entry(const char *path, const struct stat *info, int type,
+                               struct FTW *place)
 {
     (void)info;
     (void)type;
@@ -134,7 +136,8 @@ static inline void assert_same_file(const char *a, const char *b)
     free(other.data);
 }
 
-/* Names in the folder that begin so; a file left by a broken write has a longer name than its target. */
+/* Names in the folder that begin so; a file left by a broken write has a longer name than its
+ * target. */
 static inline int count_names(const char *prefix)
 {
     DIR *dir = opendir(folder);
@@ -229,8 +232,8 @@ static inline void assert_error(const ran *r, int status, const char *part)
 {
     if (r->status != status || count_lines(r->err) != 1 || strstr(r->err, part) == NULL ||
         strncmp(r->err, "midcommit: ", 11) != 0 || r->out[0] != '\0') {
-        fail_msg("expected status %d and one line with \"%s\", found status %d, \"%s\", \"%s\"", status,
-                 part, r->status, r->err, r->out);
+        fail_msg("expected status %d and one line with \"%s\", found status %d, \"%s\", \"%s\"",
+                 status, part, r->status, r->err, r->out);
     }
 }
 
@@ -257,7 +260,8 @@ static inline long long number_at(const json_t *object, const char *key)
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
-/* Outcome, reason ("null": none) and state of a run with --json -, and the exit status they stand for. */
+/* Outcome, reason ("null": none) and state of a run with --json -, and the exit status they stand
+ * for. */
 static inline void assert_outcome(const ran *r, const char *outcome, const char *reason,
                                   const char *state)
 {

@@ -3,8 +3,8 @@
  * users run it. */
 #include "harness/test/migrating.h"
 
-/* One real dump: its state, what `abandon` says (`reject` says the same where there is no sidecar, and
- * "journal-exists" where there is one), and whether abandon's pages are those of recovery. */
+/* One real dump: its state, what `abandon` says (`reject` says the same where there is no sidecar,
+ * and "journal-exists" where there is one), and whether abandon's pages are those of recovery. */
 static const struct real_dump {
     const char *name;
     const char *state;
@@ -109,12 +109,14 @@ static void test_real_dumps_under_the_field_policies(void **state)
 
 static void test_json_is_as_documented_and_the_same_twice(void **state)
 {
-    /* Promise: the JSON of one case, byte by byte, and no difference between two runs, but the time. */
+    /* Promise: the JSON of one case, byte by byte, and no difference between two runs, but the
+     * time. */
     (void)state;
     static const char expected[] =
         "{\n \"schema\": \"midcommit/migrate/1\",\n \"policy\": \"recover\",\n"
         " \"outcome\": \"imported\",\n \"reason\": null,\n \"pages\": 32,\n \"page_size\": 4096,\n"
-        " \"size_bytes\": 131072,\n \"input\": {\n  \"state\": \"hot-journal\",\n  \"sidecars\": [\n"
+        " \"size_bytes\": 131072,\n \"input\": {\n  \"state\": \"hot-journal\",\n  \"sidecars\": "
+        "[\n"
         "   \"journal\"\n  ],\n  \"orphan_bytes\": 180782,\n  \"kv_requests\": 1\n },\n"
         " \"content_hash\": \"0a1e9b77d4ee562531ab7b82f47b9714\"\n}\n";
     ran r;
@@ -290,7 +292,8 @@ static void check_abandoned(mc_v1_tag tag, uint64_t size, const char *kind)
 
 static void test_abandons_journal_wal_shm(void **state)
 {
-    /* Promise: `abandon` names each kind of sidecar and imports main; `reject` refuses each by name. */
+    /* Promise: `abandon` names each kind of sidecar and imports main; `reject` refuses each by
+     * name. */
     (void)state;
     for (uint64_t size = 0; size <= 100; size += 100) {
         check_abandoned(MC_V1_JOURNAL, size, "journal");
@@ -330,8 +333,8 @@ static uint8_t *first_chunk(fixture *f)
 
 static void test_refuses_what_is_no_database_of_v1(void **state)
 {
-    /* Promise: corrupt magic, an unsupported page size, missing chunks and a size over the limit are
-     * refused by name, in the phase that the field counts, and leave no store behind. */
+    /* Promise: corrupt magic, an unsupported page size, missing chunks and a size over the limit
+     * are refused by name, in the phase that the field counts, and leave no store behind. */
     (void)state;
     static const char *const fields[] = {"reject", "abandon"};
     for (int i = 0; i < 2; i++) {
@@ -363,8 +366,8 @@ static void test_refuses_what_is_no_database_of_v1(void **state)
 
 static void test_missing_chunks(void **state)
 {
-    /* Promise: the field refuses a store with a missing chunk; `recover` reads zeros there, as the VFS
-     * does, and says that what it imports is torn. */
+    /* Promise: the field refuses a store with a missing chunk; `recover` reads zeros there, as the
+     * VFS does, and says that what it imports is torn. */
     (void)state;
     fixture f = make_fixture();
     uint8_t key[MC_V1_CHUNK_KEY_BYTES];
@@ -397,8 +400,8 @@ static void test_nothing_there_is_refused(void **state)
     assert_outcome(&r, "refused", "main-chunks-without-metadata", "malformed");
     assert_false(exists(in_folder("v2")));
     write_bytes(in_folder("gone.db-journal"), "x", 1);
-    migrate(&r, "--from-files", in_folder("gone.db"), "--to-file", in_folder("out.db"), "--json", "-",
-            NULL);
+    migrate(&r, "--from-files", in_folder("gone.db"), "--to-file", in_folder("out.db"), "--json",
+            "-", NULL);
     assert_outcome(&r, "refused", "main-missing", "malformed");
     assert_false(exists(in_folder("out.db")));
     free_fixture(&f);
@@ -410,9 +413,10 @@ static void test_log_is_one_line_whatever_the_actor_is(void **state)
 {
     /* Promise: one line of ASCII JSON a migration, with the actor's id as it was given. */
     (void)state;
-    static const char *const actors[][2] = {
-        {"a\"b\\c\nd\x1b[31m", "a\"b\\c\nd\x1b[31m"}, {"\xc3\xa9\xe2\x80\xae", "\xc3\xa9\xe2\x80\xae"},
-        {"bad \xff utf-8", "bad ? utf-8"}, {"", ""}};
+    static const char *const actors[][2] = {{"a\"b\\c\nd\x1b[31m", "a\"b\\c\nd\x1b[31m"},
+                                            {"\xc3\xa9\xe2\x80\xae", "\xc3\xa9\xe2\x80\xae"},
+                                            {"bad \xff utf-8", "bad ? utf-8"},
+                                            {"", ""}};
     for (size_t i = 0; i < sizeof actors / sizeof actors[0]; i++) {
         ran r;
         migrate(&r, "--from-kv", corpus("vacuum_journal_k0036"), "--policy", "abandon", "--actor",

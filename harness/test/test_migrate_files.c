@@ -2,6 +2,8 @@
  * databases in use, and input and targets that are not what they should be. */
 #include "harness/test/migrating.h"
 
+#include "harness/source.h"
+
 /* ---- real sidecars ---- */
 
 /* Copies `from` and its sidecars while its connection is open, as a crash would leave them. */
@@ -51,8 +53,8 @@ static long long sum_of(const char *path)
 
 static void test_hot_journal_is_played_back(void **state)
 {
-    /* Promise: `recover` writes the database as it was before the crashed transaction; `abandon` does not,
-     * and says so; the source is not touched. */
+    /* Promise: `recover` writes the database as it was before the crashed transaction; `abandon`
+     * does not, and says so; the source is not touched. */
     (void)state;
     make_hot();
     copy_file(in_folder("to.db"), in_folder("main.copy"));
@@ -80,20 +82,21 @@ static void test_sidecars_stand_beside_what_a_link_leads_to(void **state)
     make_hot();
     assert_int_equal(symlink("to.db", in_folder("link.db")), 0);
     ran r;
-    migrate(&r, "--from-files", in_folder("link.db"), "--to-file", in_folder("out.db"), "--json", "-",
-            NULL);
+    migrate(&r, "--from-files", in_folder("link.db"), "--to-file", in_folder("out.db"), "--json",
+            "-", NULL);
     assert_outcome(&r, "imported", "null", "hot-journal");
     assert_same_file(in_folder("out.db"), in_folder("before.db"));
 }
 
 static void test_wal_is_applied(void **state)
 {
-    /* Promise: a WAL with real frames is applied, and stock SQLite reads the same from the result as from
-     * the source. */
+    /* Promise: a WAL with real frames is applied, and stock SQLite reads the same from the result
+     * as from the source. */
     (void)state;
     make_db(in_folder("live.db"), 4096);
     sqlite3 *db = open_db(in_folder("live.db"));
-    sql(db, "PRAGMA journal_mode=WAL; UPDATE t SET b = b || 'y'; INSERT INTO t VALUES(1000,'new');");
+    sql(db,
+        "PRAGMA journal_mode=WAL; UPDATE t SET b = b || 'y'; INSERT INTO t VALUES(1000,'new');");
     copy_database("live.db", "to.db");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     ran r;
@@ -127,8 +130,8 @@ static void assert_begins_with(const char *longer, const char *shorter)
 
 static void test_super_journal_is_looked_up_where_it_is_named(void **state)
 {
-    /* Promise: a journal whose super-journal is there is played back, one whose super-journal is missing
-     * or empty is not; stock SQLite agrees. */
+    /* Promise: a journal whose super-journal is there is played back, one whose super-journal is
+     * missing or empty is not; stock SQLite agrees. */
     (void)state;
     make_hot();
     const char *super = in_folder("live.db-mj0011223344");
@@ -180,12 +183,12 @@ static void test_every_page_size(void **state)
     for (int size = 512; size <= 65536; size *= 2) {
         make_db(in_folder("main.db"), size);
         ran r;
-        migrate(&r, "--from-files", in_folder("main.db"), "--to-file", in_folder("out.db"), "--to-ltx",
-                in_folder("out.ltx"), "--json", "-", NULL);
+        migrate(&r, "--from-files", in_folder("main.db"), "--to-file", in_folder("out.db"),
+                "--to-ltx", in_folder("out.ltx"), "--json", "-", NULL);
         assert_outcome(&r, "imported", "null", "clean");
         assert_same_file(in_folder("out.db"), in_folder("main.db"));
-        migrate(&r, "--from-files", in_folder("main.db"), "--to-file", in_folder("v2.db"), "--to-v2",
-                in_folder("v2"), "--json", "-", NULL);
+        migrate(&r, "--from-files", in_folder("main.db"), "--to-file", in_folder("v2.db"),
+                "--to-v2", in_folder("v2"), "--json", "-", NULL);
         assert_outcome(&r, size == 4096 ? "imported" : "refused",
                        size == 4096 ? "null" : "page-size-unsupported", "clean");
         assert_int_equal(exists(in_folder("v2")), size == 4096);
@@ -223,8 +226,8 @@ static pid_t hold(const char *path, const char *text)
 
 static void test_a_database_in_use_is_not_read(void **state)
 {
-    /* Promise: while another process writes, its journal is not hot, and nothing is imported; readers
-     * and idle connections are no hindrance. */
+    /* Promise: while another process writes, its journal is not hot, and nothing is imported;
+     * readers and idle connections are no hindrance. */
     (void)state;
     static const struct {
         const char *sql;
@@ -241,8 +244,8 @@ static void test_a_database_in_use_is_not_read(void **state)
         make_db(in_folder("main.db"), 4096);
         pid_t child = hold(in_folder("main.db"), cases[i].sql);
         ran r;
-        migrate(&r, "--from-files", in_folder("main.db"), "--to-file", in_folder("out.db"), "--json",
-                "-", NULL);
+        migrate(&r, "--from-files", in_folder("main.db"), "--to-file", in_folder("out.db"),
+                "--json", "-", NULL);
         (void)kill(child, SIGKILL);
         (void)waitpid(child, NULL, 0);
         if (cases[i].writes) {
@@ -258,21 +261,80 @@ static void test_a_database_in_use_is_not_read(void **state)
     }
 }
 
+static void test_nobody_writes_while_it_is_read(void **state)
+{
+    /* Promise: from the first byte read to the end of the migration SQLite cannot get to main. */
+    (void)state;
+    make_db(in_folder("main.db"), 4096);
+    mc_source source;
+    mc_error error;
+    assert_int_equal(
+        mc_source_open(&source, MC_SOURCE_FILES, in_folder("main.db"), 1 << 20, &error), MC_OK);
+    sqlite3 *db = open_db(in_folder("main.db"));
+    const char *write = "BEGIN; DELETE FROM t; COMMIT";
+    assert_int_equal(sqlite3_exec(db, write, NULL, NULL, NULL), SQLITE_BUSY);
+    sql(db, "ROLLBACK");
+    mc_source_close(&source);
+    sql(db, write);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void test_a_file_that_changes_is_noticed(void **state)
+{
+    /* Promise: a file that grows, is written, replaced, made or removed between open and the check
+     * after reading is an error. */
+    (void)state;
+    for (int change = 0; change < 5; change++) {
+        const char *path = in_folder("file");
+        mc_arena arena = {.limit_bytes = 1 << 16};
+        mc_infile in;
+        mc_error error;
+        (void)unlink(path);
+        if (change != 3) {
+            write_bytes(path, "four", 4);
+        }
+        assert_int_equal(mc_infile_open(&in, path, 100, &error), MC_OK);
+        assert_int_equal(mc_infile_unchanged(&in, &error), MC_OK);
+        (void)usleep(20000); /* times of files move in steps of the kernel's clock */
+        mc_status expected = MC_OK;
+        if (change == 0) {
+            write_bytes(path, "fiver", 5);
+            expected = MC_IO;
+        } else if (change == 1) {
+            write_bytes(path, "also", 4);
+        } else if (change == 2) {
+            write_bytes(in_folder("new"), "four", 4);
+            assert_int_equal(rename(in_folder("new"), path), 0);
+        } else if (change == 3) {
+            write_bytes(path, "four", 4);
+        } else {
+            assert_int_equal(unlink(path), 0);
+        }
+        if (change != 3) {
+            assert_int_equal(mc_infile_read(&in, &arena, &error), expected);
+        }
+        assert_int_equal(mc_infile_unchanged(&in, &error), MC_IO);
+        assert_string_equal(error.reason, "changed");
+        mc_infile_close(&in);
+        mc_arena_free(&arena);
+    }
+}
+
 /* ---- bad sources ---- */
 
 static void test_sources_that_are_no_files(void **state)
 {
-    /* Promise: what is missing, a folder, a FIFO, a device or too large is one line and status 3, at once,
-     * and no output. */
+    /* Promise: what is missing, a folder, a FIFO, a device or too large is one line and status 3,
+     * at once, and no output. */
     (void)state;
     static const char *const options[] = {"--from-files", "--from-kv", "--from-lmdb"};
     assert_int_equal(mkfifo(in_folder("fifo"), 0600), 0);
     assert_int_equal(mkdir(in_folder("dir"), 0700), 0);
     write_bytes(in_folder("sparse"), "S", 1);
     assert_int_equal(truncate(in_folder("sparse"), (off_t)1 << 40), 0);
-    const char *const sources[] = {in_folder("none"), in_folder("dir"), in_folder("fifo"), "/dev/zero",
-                                   in_folder("sparse"), in_folder("none/deeper"),
-                                   in_folder("sparse/deeper")};
+    const char *const sources[] = {
+        in_folder("none"),   in_folder("dir"),         in_folder("fifo"),         "/dev/zero",
+        in_folder("sparse"), in_folder("none/deeper"), in_folder("sparse/deeper")};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         for (size_t k = 0; k < sizeof sources / sizeof sources[0]; k++) {
             ran r;
@@ -307,7 +369,8 @@ static void test_dumps_that_are_none(void **state)
         uint64_t size;
         int status;
         const char *part;
-    } sizes[] = {{UINT64_MAX, 1, "metadata-size"}, {(uint64_t)1 << 43, 3, "bytes that the metadata names"}};
+    } sizes[] = {{UINT64_MAX, 1, "metadata-size"},
+                 {(uint64_t)1 << 43, 3, "bytes that the metadata names"}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         mc_arena arena = {.limit_bytes = 4096};
         mc_kvstore store = {0};
@@ -326,12 +389,14 @@ static void test_dumps_that_are_none(void **state)
 
 static void test_files_that_are_no_database(void **state)
 {
-    /* Promise: what SQLite would not open is refused by name; cut at any size, main is answered with a
-     * verdict and never with a crash. */
+    /* Promise: what SQLite would not open is refused by name; cut at any size, main is answered
+     * with a verdict and never with a crash. */
     (void)state;
     ran r;
-    write_bytes(in_folder("text"), "not a database, but long enough to be looked at in full, is it?", 63);
-    migrate(&r, "--from-files", in_folder("text"), "--to-file", in_folder("out.db"), "--json", "-", NULL);
+    write_bytes(in_folder("text"),
+                "not a database, but long enough to be looked at in full, is it?", 63);
+    migrate(&r, "--from-files", in_folder("text"), "--to-file", in_folder("out.db"), "--json", "-",
+            NULL);
     assert_outcome(&r, "refused", "bad-magic", "malformed");
     assert_false(exists(in_folder("out.db")));
     make_hot();
@@ -356,14 +421,16 @@ static void test_files_that_are_no_database(void **state)
 
 static void test_targets_that_cannot_be_written(void **state)
 {
-    /* Promise: a target that cannot be written is one line and status 3, and what is there stays. */
+    /* Promise: a target that cannot be written is one line and status 3, and what is there stays.
+     */
     (void)state;
     const char *dump = corpus("grow_10_k0001");
     assert_int_equal(mkdir(in_folder("dir"), 0700), 0);
     assert_int_equal(mkfifo(in_folder("fifo"), 0600), 0);
     write_bytes(in_folder("plain"), "plain", 5);
     const char *const bad[] = {in_folder("none/out"), in_folder("fifo"), in_folder("plain/out")};
-    static const char *const options[] = {"--to-file", "--to-ltx", "--to-v2", "--json", "--metrics"};
+    static const char *const options[] = {"--to-file", "--to-ltx", "--to-v2", "--json",
+                                          "--metrics"};
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
             ran r;
@@ -388,13 +455,14 @@ static void test_targets_that_cannot_be_written(void **state)
 
 static void test_source_and_target_must_differ(void **state)
 {
-    /* Promise: no output takes the place of its own source, by whatever name, nor stands where another
-     * database's sidecar would be played back into it. */
+    /* Promise: no output takes the place of its own source, by whatever name, nor stands where
+     * another database's sidecar would be played back into it. */
     (void)state;
     make_hot();
     ran r;
     assert_int_equal(link(in_folder("to.db"), in_folder("same.db")), 0);
-    const char *const targets[] = {in_folder("to.db"), in_folder("same.db"), in_folder("to.db-journal")};
+    const char *const targets[] = {in_folder("to.db"), in_folder("same.db"),
+                                   in_folder("to.db-journal")};
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         migrate(&r, "--from-files", in_folder("to.db"), "--to-file", targets[i], NULL);
         assert_error(&r, 2, targets[i]);
@@ -412,15 +480,16 @@ static void test_source_and_target_must_differ(void **state)
 
 static void test_no_room_leaves_no_output(void **state)
 {
-    /* Promise: when the disk takes no more, what was there stays, nothing is left of what was begun, and
-     * v2 gets no head. */
+    /* Promise: when the disk takes no more, what was there stays, nothing is left of what was
+     * begun, and v2 gets no head. */
     (void)state;
     const char *dump = corpus("big_then_close_k0001");
-    const char *file[] = {"midcommit", "migrate", "--from-kv", dump, "--to-file", in_folder("out.db"),
-                          "--to-ltx", in_folder("out.ltx"), NULL};
-    const char *ltx[] = {"midcommit", "migrate", "--from-kv", dump, "--to-ltx", in_folder("out.ltx"),
-                         NULL};
-    const char *v2[] = {"midcommit", "migrate", "--from-kv", dump, "--to-v2", in_folder("v2"), NULL};
+    const char *file[] = {"midcommit",         "migrate",  "--from-kv",          dump, "--to-file",
+                          in_folder("out.db"), "--to-ltx", in_folder("out.ltx"), NULL};
+    const char *ltx[] = {"midcommit",          "migrate", "--from-kv", dump, "--to-ltx",
+                         in_folder("out.ltx"), NULL};
+    const char *v2[] = {"midcommit", "migrate",       "--from-kv", dump,
+                        "--to-v2",   in_folder("v2"), NULL};
     write_bytes(in_folder("out.db"), "old", 3);
     for (rlim_t most = 4096; most <= 16384; most *= 2) {
         ran r;
@@ -450,6 +519,8 @@ int main(void)
         IN_FOLDER(test_super_journal_is_looked_up_where_it_is_named),
         IN_FOLDER(test_every_page_size),
         IN_FOLDER(test_a_database_in_use_is_not_read),
+        IN_FOLDER(test_nobody_writes_while_it_is_read),
+        IN_FOLDER(test_a_file_that_changes_is_noticed),
         IN_FOLDER(test_sources_that_are_no_files),
         IN_FOLDER(test_dumps_that_are_none),
         IN_FOLDER(test_files_that_are_no_database),

@@ -1,9 +1,9 @@
 /* test_migrate_kill.c: a migration that is killed leaves the old or the whole new, never a part.
  *
- * The program is really killed with SIGKILL. First at every one of its system calls, before the call
- * and after it: nothing that another process can see changes between two calls, but for stores into
- * shared memory, and LMDB writes its data with write calls (no MDB_WRITEMAP). Then by a timer at
- * moments spread over a whole run, which also cuts calls. */
+ * The program is really killed with SIGKILL. First at every one of its system calls, before the
+ * call and after it: nothing that another process can see changes between two calls, but for stores
+ * into shared memory, and LMDB writes its data with write calls (no MDB_WRITEMAP). Then by a timer
+ * at moments spread over a whole run, which also cuts calls. */
 #include "harness/test/migrating.h"
 
 #include <sys/ptrace.h>
@@ -13,8 +13,8 @@ enum { STOPS_MAX = 100000 };
 
 typedef struct scenario {
     const char *arguments[RUN_ARGUMENTS_MAX];
-    void (*prepare)(void);      /* before each run */
-    int (*check)(void);         /* after each kill: 0 the old is there, 1 the new, 2 the new and swept */
+    void (*prepare)(void); /* before each run */
+    int (*check)(void);    /* after each kill: 0 the old is there, 1 the new, 2 the new and swept */
     const char *const *outputs; /* names in the folder; the first kill is where the first appears */
 } scenario;
 
@@ -111,8 +111,8 @@ static void kill_at_every_call(const scenario *s, int seen[3])
         end_child(child);
         seen[s->check()]++;
     }
-    print_message("killed at %d of %d stops: old %d, new %d, new and swept %d\n", all - first + 2, all,
-                  seen[0], seen[1], seen[2]);
+    print_message("killed at %d of %d stops: old %d, new %d, new and swept %d\n", all - first + 2,
+                  all, seen[0], seen[1], seen[2]);
 }
 
 static int64_t now_us(void)
@@ -177,7 +177,9 @@ static scenario to_v2(const char *dump)
     static char dir[4600];
     (void)snprintf(dir, sizeof dir, "%s", in_folder("v2"));
     return (scenario){{"midcommit", "migrate", "--from-kv", dump, "--to-v2", dir, NULL},
-                      prepare_v2, check_v2, v2_outputs};
+                      prepare_v2,
+                      check_v2,
+                      v2_outputs};
 }
 
 static void test_killed_at_every_call_v2_has_no_head_or_everything(void **state)
@@ -226,7 +228,8 @@ static bool is_old(const char *path)
 
 static int check_files(void)
 {
-    static const char *const names[][2] = {{"target.db", "expected.db"}, {"target.ltx", "expected.ltx"}};
+    static const char *const names[][2] = {{"target.db", "expected.db"},
+                                           {"target.ltx", "expected.ltx"}};
     int fresh = 0;
     for (int i = 0; i < 2; i++) {
         if (!is_old(in_folder(names[i][0]))) {
@@ -239,7 +242,8 @@ static int check_files(void)
 
 static void test_killed_at_every_call_files_are_old_or_new(void **state)
 {
-    /* Promise: a file that a killed migration was to replace is the old one or the whole new one. */
+    /* Promise: a file that a killed migration was to replace is the old one or the whole new one.
+     */
     (void)state;
     static const char *const outputs[] = {"target.db.", "target.ltx.", NULL};
     const char *dump = corpus("vacuum_journal_k0036");
@@ -252,8 +256,11 @@ static void test_killed_at_every_call_files_are_old_or_new(void **state)
     char ltx[4600];
     (void)snprintf(db, sizeof db, "%s", in_folder("target.db"));
     (void)snprintf(ltx, sizeof ltx, "%s", in_folder("target.ltx"));
-    scenario s = {{"midcommit", "migrate", "--from-kv", dump, "--to-file", db, "--to-ltx", ltx, NULL},
-                  prepare_files, check_files, outputs};
+    scenario s = {
+        {"midcommit", "migrate", "--from-kv", dump, "--to-file", db, "--to-ltx", ltx, NULL},
+        prepare_files,
+        check_files,
+        outputs};
     kill_at_every_call(&s, seen);
     assert_true(seen[0] > 0 && seen[1] > 0);
 }
@@ -310,14 +317,17 @@ static void test_killed_at_every_call_nothing_is_swept_too_early(void **state)
     prepare_sweep();
     v1_before = lmdb_text(v1_dir);
     ran r;
-    migrate(&r, "--from-lmdb", v1_dir, "--to-v2", v2_dir, "--to-file", in_folder("expected.db"), "--sweep",
-            NULL);
+    migrate(&r, "--from-lmdb", v1_dir, "--to-v2", v2_dir, "--to-file", in_folder("expected.db"),
+            "--sweep", NULL);
     assert_int_equal(r.status, 0);
     v1_after = lmdb_text(v1_dir);
     assert_true(strlen(v1_after) < strlen(v1_before));
     int seen[3] = {0};
-    scenario s = {{"midcommit", "migrate", "--from-lmdb", v1_dir, "--to-v2", v2_dir, "--sweep", NULL},
-                  prepare_sweep, check_sweep, v2_outputs};
+    scenario s = {
+        {"midcommit", "migrate", "--from-lmdb", v1_dir, "--to-v2", v2_dir, "--sweep", NULL},
+        prepare_sweep,
+        check_sweep,
+        v2_outputs};
     kill_at_every_call(&s, seen);
     assert_true(seen[0] > 0 && seen[1] > 0 && seen[2] > 0);
     free(v1_before);

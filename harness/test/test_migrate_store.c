@@ -1,11 +1,12 @@
-/* test_migrate_store.c: LMDB on both sides of `midcommit migrate`: reading v1 request by request, the
- * v2 store's layout, damaged environments, and the sweep. */
+/* test_migrate_store.c: LMDB on both sides of `midcommit migrate`: reading v1 request by request,
+ * the v2 store's layout, damaged environments, and the sweep. */
 #include "harness/test/migrating.h"
 
 #include "harness/source.h"
 
 /* A store with everything in it: main, a chunk of main beyond its size, a stale journal, journal
- * chunks without metadata beside an shm, a key of an odd length, and keys of other owners around them. */
+ * chunks without metadata beside an shm, a key of an odd length, and keys of other owners around
+ * them. */
 typedef struct fixture {
     mc_arena arena;
     mc_kvstore store;   /* all v1 pairs */
@@ -84,7 +85,8 @@ static mc_status list_numbered(void *context, mc_bytes after, uint32_t limit, mc
 
 static void test_reader_asks_for_no_key_twice(void **state)
 {
-    /* Promise: requests of 128 keys, each from where the one before ended, and as few as that takes. */
+    /* Promise: requests of 128 keys, each from where the one before ended, and as few as that
+     * takes. */
     (void)state;
     static const uint32_t sizes[] = {0, 1, 127, 128, 129, 255, 256, 500};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -94,7 +96,8 @@ static void test_reader_asks_for_no_key_twice(void **state)
         uint64_t requests;
         mc_error error;
         assert_int_equal(
-            mc_source_read_v1(list_numbered, &l, "numbered", &arena, &store, &requests, &error), MC_OK);
+            mc_source_read_v1(list_numbered, &l, "numbered", &arena, &store, &requests, &error),
+            MC_OK);
         assert_int_equal(store.count, sizes[i]);
         assert_int_equal(requests, sizes[i] / 128 + 1);
         assert_int_equal(l.requests, requests);
@@ -117,7 +120,8 @@ static mc_status list_same_again(void *context, mc_bytes after, uint32_t limit, 
 
 static void test_reader_refuses_a_store_that_repeats_itself(void **state)
 {
-    /* Promise: a store that answers with keys that do not follow is malformed, and reading it ends. */
+    /* Promise: a store that answers with keys that do not follow is malformed, and reading it ends.
+     */
     (void)state;
     listing l = {.pairs = 500};
     mc_arena arena = {.limit_bytes = 1 << 20};
@@ -133,7 +137,8 @@ static void test_reader_refuses_a_store_that_repeats_itself(void **state)
 
 static void test_lmdb_and_dump_are_one(void **state)
 {
-    /* Promise: a store gives the same result as a dump and as an environment, and no other key counts. */
+    /* Promise: a store gives the same result as a dump and as an environment, and no other key
+     * counts. */
     (void)state;
     fixture f = make_fixture();
     save_with_others(&f.store, in_folder("v1"));
@@ -141,8 +146,8 @@ static void test_lmdb_and_dump_are_one(void **state)
     char *before = lmdb_text(in_folder("v1"));
     ran lmdb_run;
     ran dump_run;
-    migrate(&lmdb_run, "--from-lmdb", in_folder("v1"), "--to-file", in_folder("a.db"), "--json", "-",
-            NULL);
+    migrate(&lmdb_run, "--from-lmdb", in_folder("v1"), "--to-file", in_folder("a.db"), "--json",
+            "-", NULL);
     migrate(&dump_run, "--from-kv", in_folder("kv.jsonl"), "--json", "-", NULL);
     assert_outcome(&lmdb_run, "imported", "null", "stale-sidecar");
     assert_string_equal(lmdb_run.out, dump_run.out);
@@ -157,16 +162,38 @@ static void test_lmdb_and_dump_are_one(void **state)
     free_fixture(&f);
 }
 
+static void test_lmdb_is_read_in_several_requests(void **state)
+{
+    /* Promise: a real store of more pairs than one request takes is the same from LMDB. */
+    (void)state;
+    mc_arena arena = {.limit_bytes = (size_t)8 << 20};
+    mc_kvstore store = {0};
+    mc_error error;
+    const char *dump = corpus("big_then_close_k0001");
+    assert_int_equal(mc_dump_read(dump, &arena, &store, &error), MC_OK);
+    assert_true(store.count > 128);
+    save_with_others(&store, in_folder("v1"));
+    ran lmdb_run;
+    ran dump_run;
+    migrate(&lmdb_run, "--from-lmdb", in_folder("v1"), "--json", "-", NULL);
+    migrate(&dump_run, "--from-kv", dump, "--json", "-", NULL);
+    assert_outcome(&lmdb_run, "imported", "null", "stale-sidecar");
+    assert_string_equal(lmdb_run.out, dump_run.out);
+    mc_kvstore_free(&store);
+    mc_arena_free(&arena);
+}
+
 /* ---- the v2 store ---- */
 
 static void test_v2_layout(void **state)
 {
-    /* Promise: head, delta chunks of 10,000 bytes and page index lie where the header says, and the chunks
-     * in a row are the file that --to-ltx writes. */
+    /* Promise: head, delta chunks of 10,000 bytes and page index lie where the header says, and the
+     * chunks in a row are the file that --to-ltx writes. */
     (void)state;
     sqlite3 *db = open_db(in_folder("main.db"));
-    sql(db, "CREATE TABLE t(a); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<9)"
-            "INSERT INTO t SELECT randomblob(4000) FROM n;");
+    sql(db,
+        "CREATE TABLE t(a); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<9)"
+        "INSERT INTO t SELECT randomblob(4000) FROM n;");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     ran r;
     migrate(&r, "--from-files", in_folder("main.db"), "--to-v2", in_folder("v2"), "--to-ltx",
@@ -201,7 +228,8 @@ static void test_v2_layout(void **state)
 
 static void test_what_no_head_leads_to_does_not_stay(void **state)
 {
-    /* Promise: pages and chunks in a store without head are not mixed into the database that is stored. */
+    /* Promise: pages and chunks in a store without head are not mixed into the database that is
+     * stored. */
     (void)state;
     static const uint8_t page[8] = {'p', 'a', 'g', 'e', 0, 0, 0xff, 0xff};
     lmdb l = lmdb_begin(in_folder("v2"), true);
@@ -221,7 +249,8 @@ static void test_what_no_head_leads_to_does_not_stay(void **state)
 
 static void test_reading_back_sees_every_damage(void **state)
 {
-    /* Promise: what mc_v2store_read takes is one whole database; each part missing or changed is named. */
+    /* Promise: what mc_v2store_read takes is one whole database; each part missing or changed is
+     * named. */
     (void)state;
     static const struct {
         const char *key;
@@ -251,17 +280,97 @@ static void test_reading_back_sees_every_damage(void **state)
         if (damages[i].value == NULL) {
             assert_int_equal(mdb_del(l.txn, l.dbi, &key, NULL), 0);
         } else {
-            lmdb_put(&l, damages[i].key, damages[i].key_size, damages[i].value, damages[i].value_size);
+            lmdb_put(&l, damages[i].key, damages[i].key_size, damages[i].value,
+                     damages[i].value_size);
         }
         lmdb_end(&l);
         mc_arena arena = {.limit_bytes = 1 << 20};
         mc_v2head head;
         mc_ltx ltx;
         mc_error error;
-        assert_int_equal(mc_v2store_read(in_folder("v2"), &arena, &head, &ltx, &error), MC_MALFORMED);
+        assert_int_equal(mc_v2store_read(in_folder("v2"), &arena, &head, &ltx, &error),
+                         MC_MALFORMED);
         mc_arena_free(&arena);
         remove_tree(in_folder("v2"));
     }
+}
+
+static void test_reading_back_wants_chunks_of_one_size(void **state)
+{
+    /* Promise: a delta in other pieces than 10,000 bytes is not the layout, though its bytes are
+     * right. */
+    (void)state;
+    make_db(in_folder("main.db"), 4096);
+    ran r;
+    migrate(&r, "--from-files", in_folder("main.db"), "--to-v2", in_folder("v2"), "--to-ltx",
+            in_folder("out.ltx"), NULL);
+    assert_int_equal(r.status, 0);
+    bytes ltx = read_bytes(in_folder("out.ltx"));
+    assert_true(ltx.size > 100 && ltx.size < MC_V2_CHUNK_BYTES);
+    lmdb l = lmdb_begin(in_folder("v2"), true);
+    lmdb_put(&l, "delta\0\0\0\0\0\0\0\1\0\0\0\0", 17, ltx.data, 100);
+    lmdb_put(&l, "delta\0\0\0\0\0\0\0\1\0\0\0\1", 17, ltx.data + 100, ltx.size - 100);
+    lmdb_end(&l);
+    mc_arena arena = {.limit_bytes = 1 << 20};
+    mc_v2head head;
+    mc_ltx out;
+    mc_error error;
+    assert_int_equal(mc_v2store_read(in_folder("v2"), &arena, &head, &out, &error), MC_MALFORMED);
+    mc_arena_free(&arena);
+    free(ltx.data);
+}
+
+static void test_reading_back_wants_the_delta_of_the_head(void **state)
+{
+    /* Promise: a delta that says another txid than the key it lies under is not taken. */
+    (void)state;
+    make_db(in_folder("main.db"), 4096);
+    ran r;
+    migrate(&r, "--from-files", in_folder("main.db"), "--to-v2", in_folder("v2"), "--to-ltx",
+            in_folder("out.ltx"), NULL);
+    assert_int_equal(r.status, 0);
+    bytes ltx = read_bytes(in_folder("out.ltx"));
+    uint32_t pages = mc_bytes_get_be32(ltx.data + 12);
+    lmdb l = lmdb_begin(in_folder("v2"), true);
+    assert_int_equal(mdb_drop(l.txn, l.dbi, 0), 0);
+    uint8_t head[12] = {0, 0, 0, 0, 0, 0, 0, 2};
+    mc_bytes_put_be32(head + 8, pages);
+    lmdb_put(&l, "head", 4, head, sizeof head);
+    lmdb_put(&l, "delta\0\0\0\0\0\0\0\2\0\0\0\0", 17, ltx.data, ltx.size);
+    for (uint32_t i = 1; i <= pages; i++) {
+        uint8_t key[8] = "page";
+        mc_bytes_put_be32(key + 4, i);
+        lmdb_put(&l, key, sizeof key, head, 8);
+    }
+    lmdb_end(&l);
+    mc_arena arena = {.limit_bytes = 1 << 20};
+    mc_v2head found;
+    mc_ltx out;
+    mc_error error;
+    assert_int_equal(mc_v2store_read(in_folder("v2"), &arena, &found, &out, &error), MC_MALFORMED);
+    assert_string_equal(error.reason, "v2-store");
+    mc_arena_free(&arena);
+    free(ltx.data);
+}
+
+static void test_the_writer_looks_for_a_head_itself(void **state)
+{
+    /* Promise: a head that came between the look and the transaction is not written over. */
+    (void)state;
+    make_db(in_folder("main.db"), 4096);
+    ran r;
+    migrate(&r, "--from-files", in_folder("main.db"), "--to-v2", in_folder("v2"), NULL);
+    assert_int_equal(r.status, 0);
+    char *before = lmdb_text(in_folder("v2"));
+    bool skipped = false;
+    mc_error error;
+    mc_bytes other = {(const uint8_t *)"other", 5};
+    assert_int_equal(mc_v2store_import(in_folder("v2"), other, 1, &skipped, &error), MC_OK);
+    assert_true(skipped);
+    char *after = lmdb_text(in_folder("v2"));
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
 }
 
 /* ---- damaged environments ---- */
@@ -281,16 +390,16 @@ static void check_damaged(const char *what)
 
 static void test_damaged_environments_are_an_error(void **state)
 {
-    /* Promise: an environment that is cut short or spoilt ends in one line of error, though LMDB itself
-     * would end the process. */
+    /* Promise: an environment that is cut short or spoilt ends in one line of error, though LMDB
+     * itself would end the process. */
     (void)state;
     (void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* what LMDB held is lost (lmdbenv.h) */
     fixture f = make_fixture();
     save_lmdb(&f.store, in_folder("v1"));
     bytes whole = read_bytes(in_folder("v1/data.mdb"));
     assert_int_equal(mkdir(in_folder("bad"), 0700), 0);
-    /* LMDB's two meta pages and none of what they lead to, at most: of a cut further back only that is
-     * noticed which is read. */
+    /* LMDB's two meta pages and none of what they lead to, at most: of a cut further back only that
+     * is noticed which is read. */
     static const size_t cuts[] = {1, 4095, 4096, 8191, 8192};
     for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
         write_bytes(in_folder("bad/data.mdb"), whole.data, cuts[i]);
@@ -342,7 +451,8 @@ static void assert_env_is(const char *dir, const mc_kvstore *store)
 
 static void test_sweep_deletes_exactly_the_orphans(void **state)
 {
-    /* Promise: after a migration --sweep deletes each orphan and no other key, and says how many. */
+    /* Promise: after a migration --sweep deletes each orphan and no other key, and says how many.
+     */
     (void)state;
     fixture f = make_fixture();
     save_with_others(&f.store, in_folder("v1"));
@@ -351,8 +461,8 @@ static void test_sweep_deletes_exactly_the_orphans(void **state)
     assert_outcome(&r, "imported", "null", "stale-sidecar");
     assert_env_is(in_folder("v1"), &f.store);
     remove_tree(in_folder("v2"));
-    migrate(&r, "--from-lmdb", in_folder("v1"), "--to-v2", in_folder("v2"), "--sweep", "--json", "-",
-            NULL);
+    migrate(&r, "--from-lmdb", in_folder("v1"), "--to-v2", in_folder("v2"), "--sweep", "--json",
+            "-", NULL);
     assert_outcome(&r, "imported", "null", "stale-sidecar");
     json_t *object = json_of(&r);
     const json_t *swept = json_object_get(object, "swept");
@@ -376,13 +486,14 @@ static void test_no_sweep_without_a_migration(void **state)
             "--sweep", "--json", "-", NULL);
     assert_outcome(&r, "refused", "journal-exists", "stale-sidecar");
     assert_env_is(in_folder("v1"), &f.store);
-    migrate(&r, "--from-lmdb", in_folder("v1"), "--to-file", in_folder("none/out"), "--sweep", NULL);
+    migrate(&r, "--from-lmdb", in_folder("v1"), "--to-file", in_folder("none/out"), "--sweep",
+            NULL);
     assert_error(&r, 3, "none/out");
     assert_env_is(in_folder("v1"), &f.store);
     migrate(&r, "--from-kv", corpus("one_page_k0001"), "--to-v2", in_folder("v2"), NULL);
     assert_int_equal(r.status, 0);
-    migrate(&r, "--from-lmdb", in_folder("v1"), "--to-v2", in_folder("v2"), "--sweep", "--json", "-",
-            NULL);
+    migrate(&r, "--from-lmdb", in_folder("v1"), "--to-v2", in_folder("v2"), "--sweep", "--json",
+            "-", NULL);
     assert_outcome(&r, "skipped", "v2-has-head", "stale-sidecar");
     assert_env_is(in_folder("v1"), &f.store);
     migrate(&r, "--from-lmdb", in_folder("v1"), "--to-v2", in_folder("v1"), "--sweep", NULL);
@@ -393,16 +504,16 @@ static void test_no_sweep_without_a_migration(void **state)
 
 static void test_a_sweep_that_was_missed_is_made_up_for(void **state)
 {
-    /* Promise: when v2 holds exactly this database already, as after a kill between the two, a skipped
-     * migration sweeps. */
+    /* Promise: when v2 holds exactly this database already, as after a kill between the two, a
+     * skipped migration sweeps. */
     (void)state;
     fixture f = make_fixture();
     save_with_others(&f.store, in_folder("v1"));
     ran r;
     migrate(&r, "--from-lmdb", in_folder("v1"), "--to-v2", in_folder("v2"), NULL);
     assert_int_equal(r.status, 0);
-    migrate(&r, "--from-lmdb", in_folder("v1"), "--to-v2", in_folder("v2"), "--sweep", "--json", "-",
-            NULL);
+    migrate(&r, "--from-lmdb", in_folder("v1"), "--to-v2", in_folder("v2"), "--sweep", "--json",
+            "-", NULL);
     assert_outcome(&r, "skipped", "v2-has-head", "stale-sidecar");
     assert_env_is(in_folder("v1"), &f.remains);
     free_fixture(&f);
@@ -412,22 +523,30 @@ static void test_sweep_notices_a_changed_store(void **state)
 {
     /* Promise: when a v1 pair was put, changed or deleted since it was read, nothing is swept. */
     (void)state;
-    for (int change = 0; change < 3; change++) {
+    for (int change = 0; change < 5; change++) {
         fixture f = make_fixture();
         save_with_others(&f.store, in_folder("v1"));
         mc_source source;
         mc_error error;
         assert_int_equal(
-            mc_source_open(&source, MC_SOURCE_LMDB, in_folder("v1"), (uint64_t)1 << 24, &error), MC_OK);
+            mc_source_open(&source, MC_SOURCE_LMDB, in_folder("v1"), (uint64_t)1 << 24, &error),
+            MC_OK);
         static const uint8_t late[8] = {8, 1, 1, 3, 0, 0, 0, 9};
+        static const uint8_t shorter[2] = {0, 1};
+        uint8_t last[MC_V1_CHUNK_KEY_BYTES];
         uint8_t key[MC_V1_METADATA_KEY_BYTES];
         mc_v1_metadata_key(key, MC_V1_JOURNAL);
         if (change == 0) {
             assert_true(mc_kvstore_put(&f.store, late, sizeof late, late, 4));
         } else if (change == 1) {
             put_metadata(&f.store, &f.arena, MC_V1_JOURNAL, 51);
-        } else {
+        } else if (change == 2) {
             mc_kvstore_delete(&f.store, key, sizeof key);
+        } else if (change == 3) {
+            mc_v1_chunk_key(last, MC_V1_WAL, 3);
+            mc_kvstore_delete(&f.store, last, sizeof last);
+        } else {
+            put_chunk(&f.store, MC_V1_WAL, 3, shorter, 2);
         }
         remove_tree(in_folder("v1"));
         save_with_others(&f.store, in_folder("v1"));
@@ -448,9 +567,13 @@ int main(void)
         cmocka_unit_test(test_reader_asks_for_no_key_twice),
         cmocka_unit_test(test_reader_refuses_a_store_that_repeats_itself),
         IN_FOLDER(test_lmdb_and_dump_are_one),
+        IN_FOLDER(test_lmdb_is_read_in_several_requests),
         IN_FOLDER(test_v2_layout),
         IN_FOLDER(test_what_no_head_leads_to_does_not_stay),
         IN_FOLDER(test_reading_back_sees_every_damage),
+        IN_FOLDER(test_reading_back_wants_chunks_of_one_size),
+        IN_FOLDER(test_reading_back_wants_the_delta_of_the_head),
+        IN_FOLDER(test_the_writer_looks_for_a_head_itself),
         IN_FOLDER(test_damaged_environments_are_an_error),
         IN_FOLDER(test_duplicate_keys_are_no_v1_store),
         IN_FOLDER(test_sweep_deletes_exactly_the_orphans),
