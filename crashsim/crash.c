@@ -59,7 +59,17 @@ static mc_status step(walk *w, mc_disk *disk, mc_diskid *id, const mc_op *op, ui
                       uint32_t to, mc_error *error)
 {
     uint64_t size_before = disk->file[op->file].exists ? disk->file[op->file].size : 0;
+    bool write = op->kind == MC_OP_WRITE;
+    uint64_t first = write ? op->offset + from : 0;
+    uint64_t end = write ? op->offset + to : 0;
+    uint64_t size_after = write                         ? (end > size_before ? end : size_before)
+                          : op->kind == MC_OP_TRUNCATE ? op->offset
+                          : op->kind == MC_OP_DELETE   ? 0
+                                                       : size_before;
     mc_status status;
+    if (!mc_diskid_before(id, disk, op->file, first, end, size_after)) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "kill: out of memory");
+    }
     if (from == 0) {
         status = mc_trace_apply(disk, op, to, error);
     } else {
@@ -72,9 +82,7 @@ static mc_status step(walk *w, mc_disk *disk, mc_diskid *id, const mc_op *op, ui
     if (status != MC_OK) {
         return status;
     }
-    bool write = op->kind == MC_OP_WRITE;
-    if (!mc_diskid_changed(id, disk, op->file, write ? op->offset + from : 0,
-                           write ? op->offset + to : 0)) {
+    if (!mc_diskid_changed(id, disk, op->file, first, end)) {
         return mc_fail(error, MC_NO_MEMORY, "no-memory", "kill: out of memory");
     }
     if (w->visitor->applied != NULL) {
@@ -109,7 +117,7 @@ mc_status mc_kill_explore(const mc_trace *trace, mc_disk *disk, uint64_t budget,
     *out = (mc_explored){0};
     walk w = {.trace = trace, .visitor = visitor, .out = out, .budget = budget};
     mc_diskid id;
-    if (!mc_diskid_init(&id, disk)) {
+    if (!mc_diskid_init_relative(&id, disk)) {
         mc_diskid_free(&id);
         return mc_fail(error, MC_NO_MEMORY, "no-memory", "kill: out of memory");
     }

@@ -81,6 +81,7 @@ static bool know(mc_diskid *diskid, uint32_t files)
 static void drop_blocks(mc_diskid_file *f, uint32_t from, uint32_t to)
 {
     for (uint32_t i = from; i < to && i < f->block_count; i++) {
+        assert(f->block[i] != 0);
         sub(&f->sum, term(i, f->block[i]));
     }
 }
@@ -150,4 +151,51 @@ void mc_diskid_free(mc_diskid *diskid)
     }
     free(diskid->file);
     memset(diskid, 0, sizeof *diskid);
+}
+
+bool mc_diskid_init_relative(mc_diskid *diskid, const mc_disk *disk)
+{
+    memset(diskid, 0, sizeof *diskid);
+    bool ok = know(diskid, disk->file_count);
+    for (uint32_t i = 0; ok && i < disk->file_count; i++) {
+        mc_diskid_file *f = &diskid->file[i];
+        if (disk->file[i].exists) {
+            uint32_t blocks = (uint32_t)((disk->file[i].size + BLOCK_BYTES - 1) / BLOCK_BYTES);
+            f->block = calloc(blocks + 1, sizeof *f->block);
+            ok = f->block != NULL;
+            f->block_count = blocks;
+            f->block_capacity = blocks + 1;
+            f->exists = true;
+            f->size = disk->file[i].size;
+            add(&diskid->id, file_term(i, f->size, f->sum));
+        }
+    }
+    return ok;
+}
+
+static void learn(mc_diskid_file *f, const mc_disk_file *file, uint64_t from, uint64_t to)
+{
+    for (uint64_t i = from / BLOCK_BYTES; i * BLOCK_BYTES < to && i < f->block_count; i++) {
+        if (f->block[i] == 0) {
+            /* Relative to the beginning nothing has changed here yet: the sum stays. */
+            f->block[i] = hash_block(file, i);
+        }
+    }
+}
+
+bool mc_diskid_before(mc_diskid *diskid, const mc_disk *disk, uint16_t number, uint64_t from,
+                      uint64_t to, uint64_t size_after)
+{
+    if (!know(diskid, disk->file_count)) {
+        return false;
+    }
+    mc_diskid_file *f = &diskid->file[number];
+    if (f->exists) {
+        const mc_disk_file *file = &disk->file[number];
+        learn(f, file, from, to);
+        if (size_after != f->size) {
+            learn(f, file, size_after < f->size ? size_after : f->size, f->size);
+        }
+    }
+    return true;
 }
