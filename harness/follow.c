@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Sizes come from headers. Beyond what the files hold and this many pages they are core's to refuse,
+ * and core's list of pages is bounded, too. */
+enum { PAGES_BEYOND_FILES = 1 << 20, WHOLE_ARENA_BYTES = 1 << 28 };
+
 typedef enum regime { COLD, HOT, WAL, WHOLE } regime;
 
 /* One database of the disk. */
@@ -25,6 +29,7 @@ typedef struct part {
     mc_journal hot;         /* in HOT */
     mc_wal scan;            /* in WAL */
     uint32_t frames_shown;  /* frames of `scan` that are in the overlay */
+    uint32_t file_pages;    /* that the recovered view shows, before its header is asked */
     uint64_t *overlay;      /* by page - 1: hash that hides main's; 0: none */
     uint64_t *overlay_at;   /* and where its bytes lie in the sidecar */
     uint32_t capacity;
@@ -209,39 +214,37 @@ static bool hide(mc_follow *f, part *p, uint32_t page, const mc_file *sidecar, u
     return show(f, p, page);
 }
 
-/* Leaves whatever regime there is: the recovered view becomes main. */
+/* The recovered view as main, whatever it was. */
 static bool go_cold(mc_follow *f, part *p)
 {
-    uint32_t before = recovered_file_pages(f, p);
+    bool whole = p->regime == WHOLE; /* then no page is known to be main's */
+    uint32_t before = p->file_pages;
     p->regime = COLD;
-    uint32_t now = recovered_file_pages(f, p);
-    uint32_t low = before < now ? before : now;
-    uint32_t high = before < now ? now : before;
-    return clear_overlay(f, p) && show_range(f, p, low + 1, high);
+    p->file_pages = recovered_file_pages(f, p);
+    uint32_t low = before < p->file_pages ? before : p->file_pages;
+    uint32_t high = before < p->file_pages ? p->file_pages : before;
+    return clear_overlay(f, p) && show_range(f, p, whole ? 1 : low + 1, high);
 }
 
-static mc_status go_hot(mc_follow *f, part *p, mc_error *error)
+/* The pages that a journal or WAL adds to main or takes from it. */
+static bool resize(mc_follow *f, part *p)
 {
-    if (!go_cold(f, p)) {
-        return no_memory(error);
-    }
-    mc_arena_reset(&p->arena);
-    mc_status status = mc_journal_read(&p->files, &p->arena, &p->hot, error);
-    if (status != MC_OK || !p->hot.hot) {
-        return status;
-    }
-    uint32_t main_pages = recovered_file_pages(f, p);
-    p->regime = HOT;
-    uint32_t pages = recovered_file_pages(f, p);
-    bool ok = show_range(f, p, (pages < main_pages ? pages : main_pages) + 1,
-                         pages < main_pages ? main_pages : pages);
-    for (size_t i = 0; ok && i < p->hot.record_count; i++) {
-        ok = hide(f, p, p->hot.record[i].page_number, &p->files.journal, p->hot.record[i].offset);
-    }
-    return ok ? MC_OK : no_memory(error);
+    uint32_t before = p->file_pages;
+    p->file_pages = recovered_file_pages(f, p);
+    uint32_t low = before < p->file_pages ? before : p->file_pages;
+    uint32_t high = before < p->file_pages ? p->file_pages : before;
+    return show_range(f, p, low + 1, high);
 }
 
-/* Everything by one run of core: rare (a hot journal beside a WAL, foreign page sizes). */
+/* More pages than all the files hold, by far: some header lies. */
+static bool too_many(const mc_follow *f, const part *p, uint32_t pages)
+{
+    const mc_files *files = &p->files;
+    uint64_t lying = (files->main.size + files->journal.size + files->wal.size) / f->page_size;
+    return pages > lying + PAGES_BEYOND_FILES;
+}
+
+/* Everything by one run of core: rare (a hot journal beside a WAL, foreign page sizes, lies). */
 static mc_status go_whole(mc_follow *f, part *p, mc_error *error)
 {
     if (!go_cold(f, p)) {
@@ -257,23 +260,54 @@ static mc_status go_whole(mc_follow *f, part *p, mc_error *error)
         *error = refusal;
         return p->recover;
     }
+    p->file_pages = import.image.page_count;
     bool ok = mc_oracle_set_image(f->oracle, MC_VIEW_RECOVERED, p->index, &import.image);
     return ok ? MC_OK : no_memory(error);
 }
 
-/* Shows the frames that have come to count since the last time. */
-static bool show_frames(mc_follow *f, part *p, uint32_t pages_before)
+static mc_status go_hot(mc_follow *f, part *p, mc_error *error)
 {
+    if (!go_cold(f, p)) {
+        return no_memory(error);
+    }
+    mc_arena_reset(&p->arena);
+    mc_error refusal;
+    mc_status status = mc_journal_read(&p->files, &p->arena, &p->hot, &refusal);
+    if (status != MC_OK) {
+        return go_whole(f, p, error);
+    }
+    if (!p->hot.hot) {
+        return MC_OK;
+    }
+    if (p->hot.resizes &&
+        (p->hot.page_size != f->page_size || too_many(f, p, p->hot.original_pages))) {
+        return go_whole(f, p, error);
+    }
+    p->regime = HOT;
+    bool ok = resize(f, p);
+    for (size_t i = 0; ok && i < p->hot.record_count; i++) {
+        ok = hide(f, p, p->hot.record[i].page_number, &p->files.journal, p->hot.record[i].offset);
+    }
+    return ok ? MC_OK : no_memory(error);
+}
+
+/* Shows the frames that have come to count since the last time. */
+static mc_status show_frames(mc_follow *f, part *p, mc_error *error)
+{
+    if (p->scan.commit_frames > 0 && too_many(f, p, p->scan.database_pages)) {
+        return go_whole(f, p, error);
+    }
     for (uint32_t i = p->frames_shown + 1; i <= p->scan.commit_frames; i++) {
         uint32_t page = mc_wal_frame_page(&p->scan, &p->files.wal, i);
+        if (too_many(f, p, page)) {
+            return go_whole(f, p, error);
+        }
         if (!hide(f, p, page, &p->files.wal, mc_wal_frame_offset(&p->scan, i))) {
-            return false;
+            return no_memory(error);
         }
     }
     p->frames_shown = p->scan.commit_frames;
-    uint32_t pages = recovered_file_pages(f, p);
-    uint32_t low = pages < pages_before ? pages : pages_before;
-    return show_range(f, p, low + 1, pages < pages_before ? pages_before : pages);
+    return resize(f, p) ? MC_OK : no_memory(error);
 }
 
 static mc_status go_wal(mc_follow *f, part *p, mc_error *error)
@@ -281,7 +315,6 @@ static mc_status go_wal(mc_follow *f, part *p, mc_error *error)
     if (!go_cold(f, p)) {
         return no_memory(error);
     }
-    uint32_t pages_before = recovered_file_pages(f, p);
     mc_error refusal;
     mc_status status = mc_wal_open(&p->files.wal, &p->scan, NULL, &refusal);
     if (status != MC_OK || (p->scan.usable && p->scan.page_size != f->page_size)) {
@@ -292,7 +325,7 @@ static mc_status go_wal(mc_follow *f, part *p, mc_error *error)
     if (p->scan.usable) {
         mc_wal_advance(&p->scan, &p->files.wal);
     }
-    return show_frames(f, p, pages_before) ? MC_OK : no_memory(error);
+    return show_frames(f, p, error);
 }
 
 /* Decides the regime anew from the files as they are. */
@@ -305,13 +338,9 @@ static mc_status decide(mc_follow *f, part *p, mc_error *error)
         status = go_whole(f, p, error);
     } else if (hot) {
         status = go_hot(f, p, error);
-        if (status == MC_OK && p->regime == HOT && p->hot.resizes &&
-            p->hot.page_size != f->page_size) {
-            status = go_whole(f, p, error);
-        }
     } else if (wal) {
         status = go_wal(f, p, error);
-    } else if (p->files.main.size == 1 || p->regime == WHOLE) {
+    } else if (p->files.main.size == 1) {
         status = go_whole(f, p, error);
     } else if (!go_cold(f, p)) {
         status = no_memory(error);
@@ -322,6 +351,9 @@ static mc_status decide(mc_follow *f, part *p, mc_error *error)
 static mc_status judge(mc_follow *f, part *p, mc_error *error)
 {
     bool ok = judge_abandon(f, p) && (p->regime == WHOLE || judge_recover(f, p));
+    if (ok && p->recover == MC_REFUSED && strcmp(p->recover_reason, "page-size") == 0) {
+        return go_whole(f, p, error); /* perhaps a good one, but another */
+    }
     return ok ? MC_OK : no_memory(error);
 }
 
@@ -342,7 +374,7 @@ static mc_status main_changed(mc_follow *f, part *p, uint64_t first_byte, uint64
     if (!read_main(f, p, first, last)) {
         return no_memory(error);
     }
-    bool presence = (size <= 1) != (size_before <= 1);
+    bool presence = size != size_before && (size <= 1 || size_before <= 1);
     bool odd = p->regime == WHOLE || presence;
     if (odd) {
         mc_status status = decide(f, p, error);
@@ -350,8 +382,11 @@ static mc_status main_changed(mc_follow *f, part *p, uint64_t first_byte, uint64
             return status;
         }
     }
-    if (p->regime != WHOLE && !show_range(f, p, first, last)) {
-        return no_memory(error);
+    if (p->regime != WHOLE) {
+        p->file_pages = recovered_file_pages(f, p);
+        if (!show_range(f, p, first, last)) {
+            return no_memory(error);
+        }
     }
     return first == 1 || size != size_before || odd ? judge(f, p, error) : MC_OK;
 }
@@ -364,13 +399,13 @@ static mc_status wal_changed(mc_follow *f, part *p, const mc_op *op, uint32_t fr
     bool append = p->regime == WAL && p->scan.usable && op->kind == MC_OP_WRITE &&
                   op->offset + from >= scanned;
     if (append) {
-        uint32_t pages_before = recovered_file_pages(f, p);
         uint32_t commit_before = p->scan.commit_frames;
         mc_wal_advance(&p->scan, &p->files.wal);
         if (p->scan.commit_frames == commit_before) {
             return MC_OK;
         }
-        return show_frames(f, p, pages_before) ? judge(f, p, error) : no_memory(error);
+        mc_status status = show_frames(f, p, error);
+        return status == MC_OK ? judge(f, p, error) : status;
     }
     mc_status status = decide(f, p, error);
     return status == MC_OK ? judge(f, p, error) : status;
@@ -432,9 +467,10 @@ static mc_status open_part(mc_follow *f, part *p, const char *name, mc_error *er
     p->journal = sidecar_slot(f->disk, name, "-journal");
     p->wal = sidecar_slot(f->disk, name, "-wal");
     p->shm = sidecar_slot(f->disk, name, "-shm");
-    p->arena.limit_bytes = SIZE_MAX / 2;
+    p->arena.limit_bytes = WHOLE_ARENA_BYTES;
     look(f, p);
     uint32_t pages = pages_of(f, p->files.main.size);
+    p->file_pages = pages;
     if (p->shm == MC_DISK_NONE || !reserve(p, pages) || !read_main(f, p, 1, pages) ||
         !show_range(f, p, 1, pages)) {
         return no_memory(error);
