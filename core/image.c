@@ -1,5 +1,7 @@
 #include "core/image.h"
 
+#include "core/hash.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +16,7 @@ uint64_t mc_page_hash(uint32_t page_number, const uint8_t *page, uint32_t page_s
     assert(page_number > 0);
     assert(page_size >= MC_PAGE_SIZE_MIN && page_size <= MC_PAGE_SIZE_MAX);
     if (page_number > 1) {
-        return XXH3_64bits(page, page_size);
+        return mc_hash64(page, page_size);
     }
     uint8_t header[HEADER_BYTES];
     memcpy(header, page, sizeof header);

@@ -1,10 +1,10 @@
 #include "crashsim/diskid.h"
 
+#include "core/hash.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 enum { BLOCK_BYTES = 1024 };
 
@@ -45,7 +45,7 @@ static uint64_t hash_block(const mc_disk_file *file, uint64_t block)
 {
     uint64_t at = block * BLOCK_BYTES;
     uint64_t left = file->size - at;
-    return XXH3_64bits(file->data + at, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES);
+    return mc_hash64(file->data + at, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES);
 }
 
 static bool reserve(mc_diskid_file *f, uint32_t blocks)

@@ -411,15 +411,24 @@ static mc_status wal_changed(mc_follow *f, part *p, const mc_op *op, uint32_t fr
     return status == MC_OK ? judge(f, p, error) : status;
 }
 
-static void look(mc_follow *f, part *p)
+/* Brings the view of one file up to date; its bytes may have moved. */
+static void look(const mc_follow *f, part *p, uint16_t number)
 {
-    mc_disk_files(f->disk, p->name, &p->files);
+    mc_file *view = number == p->main      ? &p->files.main
+                    : number == p->journal ? &p->files.journal
+                    : number == p->wal     ? &p->files.wal
+                    : number == p->shm     ? &p->files.shm
+                                           : NULL;
+    if (view != NULL) {
+        const mc_disk_file *file = &f->disk->file[number];
+        *view = (mc_file){file->exists, file->data, file->exists ? file->size : 0};
+    }
 }
 
 static mc_status part_applied(mc_follow *f, part *p, const mc_op *op, uint32_t from, uint32_t to,
                               uint64_t size_before, mc_error *error)
 {
-    look(f, p);
+    look(f, p, op->file);
     if (op->kind == MC_OP_SYNC) {
         return MC_OK;
     }
@@ -468,7 +477,7 @@ static mc_status open_part(mc_follow *f, part *p, const char *name, mc_error *er
     p->wal = sidecar_slot(f->disk, name, "-wal");
     p->shm = sidecar_slot(f->disk, name, "-shm");
     p->arena.limit_bytes = WHOLE_ARENA_BYTES;
-    look(f, p);
+    mc_disk_files(f->disk, name, &p->files);
     uint32_t pages = pages_of(f, p->files.main.size);
     p->file_pages = pages;
     if (p->shm == MC_DISK_NONE || !reserve(p, pages) || !read_main(f, p, 1, pages) ||
