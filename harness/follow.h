@@ -14,6 +14,9 @@
  *                    stopped, so a frame's checksum is computed once
  *   both, or odd     one run of core's mc_recover_files
  *
+ * The raw view is main in pages of the workload's size, even where a damaged header states another:
+ * its page 1 equals no snapshot's then, and what is shown to SQLite are the bytes.
+ *
  * The decisions (is it hot, which records, which frames) are core's own functions. That the follower
  * says what the one-shot importer says is a test over every state of every workload. */
 #ifndef MIDCOMMIT_HARNESS_FOLLOW_H
