@@ -48,18 +48,40 @@ static uint64_t hash_block(const mc_disk_file *file, uint64_t block)
     return mc_hash64(file->data + at, left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES);
 }
 
+/* Room for the leaves of `blocks` blocks; the leaves themselves come when they are needed. */
 static bool reserve(mc_diskid_file *f, uint32_t blocks)
 {
-    if (blocks <= f->block_capacity) {
+    uint32_t leaves = blocks / MC_DISKID_LEAF_BLOCKS + 1;
+    if (leaves <= f->leaf_count) {
         return true;
     }
-    uint32_t capacity = blocks + blocks / 2 + 16;
-    uint64_t *block = realloc(f->block, capacity * sizeof *block);
-    if (block == NULL) {
+    leaves += leaves / 2;
+    uint64_t **leaf = realloc(f->leaf, leaves * sizeof *leaf);
+    if (leaf == NULL) {
         return false;
     }
-    f->block = block;
-    f->block_capacity = capacity;
+    memset(leaf + f->leaf_count, 0, (leaves - f->leaf_count) * sizeof *leaf);
+    f->leaf = leaf;
+    f->leaf_count = leaves;
+    return true;
+}
+
+static uint64_t block_of(const mc_diskid_file *f, uint32_t block)
+{
+    const uint64_t *leaf = f->leaf[block / MC_DISKID_LEAF_BLOCKS];
+    return leaf == NULL ? 0 : leaf[block % MC_DISKID_LEAF_BLOCKS];
+}
+
+static bool set_block(mc_diskid_file *f, uint32_t block, uint64_t hash)
+{
+    uint64_t **leaf = &f->leaf[block / MC_DISKID_LEAF_BLOCKS];
+    if (*leaf == NULL) {
+        *leaf = calloc(MC_DISKID_LEAF_BLOCKS, sizeof **leaf);
+        if (*leaf == NULL) {
+            return false;
+        }
+    }
+    (*leaf)[block % MC_DISKID_LEAF_BLOCKS] = hash;
     return true;
 }
 
@@ -81,8 +103,8 @@ static bool know(mc_diskid *diskid, uint32_t files)
 static void drop_blocks(mc_diskid_file *f, uint32_t from, uint32_t to)
 {
     for (uint32_t i = from; i < to && i < f->block_count; i++) {
-        assert(f->block[i] != 0);
-        sub(&f->sum, term(i, f->block[i]));
+        assert(block_of(f, i) != 0);
+        sub(&f->sum, term(i, block_of(f, i)));
     }
 }
 
@@ -106,8 +128,11 @@ static bool refresh(mc_diskid_file *f, const mc_disk_file *file, uint64_t from, 
     drop_blocks(f, first < blocks ? first : blocks, end);
     drop_blocks(f, blocks, f->block_count);
     for (uint32_t i = first; i < end; i++) {
-        f->block[i] = hash_block(file, i);
-        add(&f->sum, term(i, f->block[i]));
+        uint64_t hash = hash_block(file, i);
+        if (!set_block(f, i, hash)) {
+            return false;
+        }
+        add(&f->sum, term(i, hash));
     }
     f->block_count = blocks;
     f->size = size;
@@ -147,7 +172,10 @@ bool mc_diskid_init(mc_diskid *diskid, const mc_disk *disk)
 void mc_diskid_free(mc_diskid *diskid)
 {
     for (uint32_t i = 0; i < diskid->file_count; i++) {
-        free(diskid->file[i].block);
+        for (uint32_t leaf = 0; leaf < diskid->file[i].leaf_count; leaf++) {
+            free(diskid->file[i].leaf[leaf]);
+        }
+        free(diskid->file[i].leaf);
     }
     free(diskid->file);
     memset(diskid, 0, sizeof *diskid);
@@ -161,10 +189,8 @@ bool mc_diskid_init_relative(mc_diskid *diskid, const mc_disk *disk)
         mc_diskid_file *f = &diskid->file[i];
         if (disk->file[i].exists) {
             uint32_t blocks = (uint32_t)((disk->file[i].size + BLOCK_BYTES - 1) / BLOCK_BYTES);
-            f->block = calloc(blocks + 1, sizeof *f->block);
-            ok = f->block != NULL;
+            ok = reserve(f, blocks);
             f->block_count = blocks;
-            f->block_capacity = blocks + 1;
             f->exists = true;
             f->size = disk->file[i].size;
             add(&diskid->id, file_term(i, f->size, f->sum));
@@ -173,14 +199,14 @@ bool mc_diskid_init_relative(mc_diskid *diskid, const mc_disk *disk)
     return ok;
 }
 
-static void learn(mc_diskid_file *f, const mc_disk_file *file, uint64_t from, uint64_t to)
+/* Relative to the beginning nothing has changed in these blocks yet: the sum stays. */
+static bool learn(mc_diskid_file *f, const mc_disk_file *file, uint64_t from, uint64_t to)
 {
-    for (uint64_t i = from / BLOCK_BYTES; i * BLOCK_BYTES < to && i < f->block_count; i++) {
-        if (f->block[i] == 0) {
-            /* Relative to the beginning nothing has changed here yet: the sum stays. */
-            f->block[i] = hash_block(file, i);
-        }
+    bool ok = true;
+    for (uint64_t i = from / BLOCK_BYTES; ok && i * BLOCK_BYTES < to && i < f->block_count; i++) {
+        ok = block_of(f, (uint32_t)i) != 0 || set_block(f, (uint32_t)i, hash_block(file, i));
     }
+    return ok;
 }
 
 bool mc_diskid_before(mc_diskid *diskid, const mc_disk *disk, uint16_t number, uint64_t from,
@@ -190,12 +216,10 @@ bool mc_diskid_before(mc_diskid *diskid, const mc_disk *disk, uint16_t number, u
         return false;
     }
     mc_diskid_file *f = &diskid->file[number];
-    if (f->exists) {
-        const mc_disk_file *file = &disk->file[number];
-        learn(f, file, from, to);
-        if (size_after != f->size) {
-            learn(f, file, size_after < f->size ? size_after : f->size, f->size);
-        }
+    const mc_disk_file *file = &disk->file[number];
+    bool ok = !f->exists || learn(f, file, from, to);
+    if (ok && f->exists && size_after != f->size) {
+        ok = learn(f, file, size_after < f->size ? size_after : f->size, f->size);
     }
-    return true;
+    return ok;
 }

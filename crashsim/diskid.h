@@ -10,10 +10,13 @@
 
 #include "crashsim/disk.h"
 
+enum { MC_DISKID_LEAF_BLOCKS = 512 };
+
 typedef struct mc_diskid_file {
-    uint64_t *block; /* hash by block number; 0: not read, as it was at the beginning */
+    uint64_t **leaf; /* hashes by block number, MC_DISKID_LEAF_BLOCKS in each; a null leaf, or a hash
+                        of 0: not read, as it was at the beginning */
+    uint32_t leaf_count;
     uint32_t block_count;
-    uint32_t block_capacity;
     bool exists;
     uint64_t size;
     mc_hash128 sum;
