@@ -71,7 +71,8 @@ int mc_command_explain(int argc, char **argv)
     mc_error error;
     mc_status status = mc_options_parse(
         table, "explain STATE [options]",
-        "Tells the story of one crash state: what SQLite was doing, what was left, what an importer\n"
+        "Tells the story of one crash state: what SQLite was doing, what was left, what an "
+        "importer\n"
         "made of it and who notices. STATE is the name that `run` prints, such as\n"
         "inplace/delete/full/kill/57+4096.",
         argc, argv, &a, &error);
@@ -79,7 +80,8 @@ int mc_command_explain(int argc, char **argv)
         return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);
     }
     if (a.operand_count != 1) {
-        (void)mc_fail(&error, MC_USAGE, "usage", "explain: exactly one STATE; see midcommit explain --help");
+        (void)mc_fail(&error, MC_USAGE, "usage",
+                      "explain: exactly one STATE; see midcommit explain --help");
         return mc_options_fail(&error);
     }
     mc_arena arena = {.limit_bytes = 1 << 20};
@@ -91,8 +93,8 @@ int mc_command_explain(int argc, char **argv)
     uint32_t subject = 0;
     status = mc_story_parse(a.operand[0], &arena, &record, &point, &cut, &error);
     status = status == MC_OK ? parse(&a, &record, &error) : status;
-    status = status == MC_OK
-                 ? choose(mc_options_get(&a, "importer"), &importers, &subject, &error) : status;
+    status = status == MC_OK ? choose(mc_options_get(&a, "importer"), &importers, &subject, &error)
+                             : status;
     if (status == MC_OK) {
         mc_judge_options options = {.record = &record, .importers = &importers};
         const char *folder = mc_options_get(&a, "output");

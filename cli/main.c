@@ -42,7 +42,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "midcommit: no command; see midcommit --help\n");
         return MC_EXIT_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         print_help();
         return MC_EXIT_OK;
     }

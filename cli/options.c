@@ -28,12 +28,13 @@ static void print_help(const mc_option *table, const char *synopsis, const char 
         printf("  %-24s %s%s%s%s\n", left, o->help, o->initial != NULL ? " [" : "",
                o->initial != NULL ? o->initial : "", o->initial != NULL ? "]" : "");
     }
-    printf("  %-24s %s\n\nexit status: 0 as expected, 1 a finding, 2 wrong usage, 3 could not run\n",
-           "--help", "this text");
+    printf(
+        "  %-24s %s\n\nexit status: 0 as expected, 1 a finding, 2 wrong usage, 3 could not run\n",
+        "--help", "this text");
 }
 
-mc_status mc_options_parse(const mc_option *table, const char *synopsis, const char *about, int argc,
-                           char **argv, mc_arguments *out, mc_error *error)
+mc_status mc_options_parse(const mc_option *table, const char *synopsis, const char *about,
+                           int argc, char **argv, mc_arguments *out, mc_error *error)
 {
     struct option rows[MC_OPTIONS_MAX + 2] = {{0}};
     int count = 0;
@@ -61,12 +62,14 @@ mc_status mc_options_parse(const mc_option *table, const char *synopsis, const c
             return MC_OK;
         }
         if (c == ':') {
-            return mc_fail(error, MC_USAGE, "usage", "%s: %s needs a value; see midcommit %s --help",
-                           argv[0], argv[at], argv[0]);
+            return mc_fail(error, MC_USAGE, "usage",
+                           "%s: %s needs a value; see midcommit %s --help", argv[0], argv[at],
+                           argv[0]);
         }
         if (c == '?') {
-            return mc_fail(error, MC_USAGE, "usage", "%s: unknown option %s; see midcommit %s --help",
-                           argv[0], argv[at], argv[0]);
+            return mc_fail(error, MC_USAGE, "usage",
+                           "%s: unknown option %s; see midcommit %s --help", argv[0], argv[at],
+                           argv[0]);
         }
         out->value[c - 256] = optarg != NULL ? optarg : "";
         out->given[c - 256] = true;
@@ -118,10 +121,11 @@ mc_status mc_options_words(const mc_arguments *arguments, const char *name,
             char known[160] = "";
             for (uint32_t k = 0; k < count; k++) {
                 size_t have = strlen(known);
-                (void)snprintf(known + have, sizeof known - have, "%s%s", k > 0 ? ", " : "", words[k]);
+                (void)snprintf(known + have, sizeof known - have, "%s%s", k > 0 ? ", " : "",
+                               words[k]);
             }
-            return mc_fail(error, MC_USAGE, "usage", "--%s: \"%.*s\" is none of %s", name, (int)size,
-                           at, known);
+            return mc_fail(error, MC_USAGE, "usage", "--%s: \"%.*s\" is none of %s", name,
+                           (int)size, at, known);
         }
         *bits |= 1u << i;
         if (at[size] == '\0') {

@@ -28,10 +28,10 @@ typedef struct mc_arguments {
     bool help; /* --help was given and answered */
 } mc_arguments;
 
-/* Parses argv (argv[0] is the command's name). Prints the help on standard output if it is asked for.
- * MC_USAGE with a one-line error otherwise. */
-mc_status mc_options_parse(const mc_option *table, const char *synopsis, const char *about, int argc,
-                           char **argv, mc_arguments *out, mc_error *error);
+/* Parses argv (argv[0] is the command's name). Prints the help on standard output if it is asked
+ * for. MC_USAGE with a one-line error otherwise. */
+mc_status mc_options_parse(const mc_option *table, const char *synopsis, const char *about,
+                           int argc, char **argv, mc_arguments *out, mc_error *error);
 
 /* The value of an option by name; null when it was not given and has no default. */
 const char *mc_options_get(const mc_arguments *arguments, const char *name);

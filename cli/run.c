@@ -42,7 +42,8 @@ static mc_status parse_crash(const mc_arguments *a, uint32_t *bits, mc_error *er
     static const char *const words[] = {"kill", "kv:journal", "kv:batch", "kv:batch-128", "kv"};
     const char *list = mc_options_get(a, "crash");
     if (strstr(list, "power") != NULL) {
-        return mc_fail(error, MC_USAGE, "usage", "--crash: \"power\" is not built yet; kill and kv are");
+        return mc_fail(error, MC_USAGE, "usage",
+                       "--crash: \"power\" is not built yet; kill and kv are");
     }
     uint32_t chosen;
     mc_status status = mc_options_words(a, "crash", words, 5, &chosen, error);
@@ -61,7 +62,8 @@ static mc_status parse_shard(const mc_arguments *a, mc_run_options *o, mc_error 
     unsigned parts = 0;
     if (sscanf(text, "%u/%u%c", &part, &parts, &end) != 2 || part < 1 || part > parts ||
         parts > 100000) {
-        return mc_fail(error, MC_USAGE, "usage", "--shard: \"%s\" is not I/N with 1 <= I <= N", text);
+        return mc_fail(error, MC_USAGE, "usage", "--shard: \"%s\" is not I/N with 1 <= I <= N",
+                       text);
     }
     o->shard = part;
     o->shards = parts;
@@ -72,7 +74,8 @@ static mc_status parse_optional(const mc_arguments *a, const char *name, uint64_
                                 uint64_t *out, mc_error *error)
 {
     *out = 0;
-    return mc_options_get(a, name) == NULL ? MC_OK : mc_options_number(a, name, 1, most, out, error);
+    return mc_options_get(a, name) == NULL ? MC_OK
+                                           : mc_options_number(a, name, 1, most, out, error);
 }
 
 static mc_status parse_numbers(const mc_arguments *a, mc_run_options *o, mc_error *error)
@@ -91,7 +94,8 @@ static mc_status parse_numbers(const mc_arguments *a, mc_run_options *o, mc_erro
         return status;
     }
     if ((page & (page - 1)) != 0) {
-        return mc_fail(error, MC_USAGE, "usage", "--page-size: %" PRIu64 " is not a power of two", page);
+        return mc_fail(error, MC_USAGE, "usage", "--page-size: %" PRIu64 " is not a power of two",
+                       page);
     }
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     o->txns = (uint32_t)txns;
@@ -114,10 +118,9 @@ static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error
                        a->operand[0]);
     }
     uint32_t syncs;
-    mc_status status =
-        mc_options_words(a, "mode", mc_mode_names, MC_MODES, &o->modes, error);
-    status = status == MC_OK
-                 ? mc_options_words(a, "sync", mc_sync_names, MC_SYNCS, &syncs, error) : status;
+    mc_status status = mc_options_words(a, "mode", mc_mode_names, MC_MODES, &o->modes, error);
+    status = status == MC_OK ? mc_options_words(a, "sync", mc_sync_names, MC_SYNCS, &syncs, error)
+                             : status;
     status = status == MC_OK ? parse_crash(a, &o->crash, error) : status;
     status = status == MC_OK ? parse_shard(a, o, error) : status;
     status = status == MC_OK ? parse_numbers(a, o, error) : status;
@@ -147,7 +150,8 @@ static void list_workloads(void)
     }
 }
 
-static void progress(void *context, uint32_t done, uint32_t tasks, uint64_t states, uint64_t findings)
+static void progress(void *context, uint32_t done, uint32_t tasks, uint64_t states,
+                     uint64_t findings)
 {
     (void)context;
     enum { WIDTH = 30 };
@@ -173,7 +177,8 @@ static void same_trace_options(const mc_arguments *a, char *out, size_t size)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t have = strlen(out);
         if (mc_options_given(a, names[i])) {
-            (void)snprintf(out + have, size - have, " --%s %s", names[i], mc_options_get(a, names[i]));
+            (void)snprintf(out + have, size - have, " --%s %s", names[i],
+                           mc_options_get(a, names[i]));
         }
     }
 }

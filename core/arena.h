@@ -1,7 +1,8 @@
 /* arena.h: memory that a caller hands to a function, freed all at once.
  *
  * core/ allocates only from an arena in its arguments, so a reader sees from a signature whether a
- * function needs memory, and a size read from a hostile file meets the arena's limit, not malloc. */
+ * function needs memory, and a size read from a hostile file meets the arena's limit, not malloc.
+ */
 #ifndef MIDCOMMIT_CORE_ARENA_H
 #define MIDCOMMIT_CORE_ARENA_H
 

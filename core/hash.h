@@ -1,8 +1,8 @@
 /* hash.h: the hash of pages and blocks: XXH3-64, at the speed of the processor it runs on.
  *
- * xxHash chooses its vectors when it is compiled; a build that must run on any x86-64 would hash at half
- * the speed most machines have. So it is compiled twice and chosen when called. The value is the same
- * on every machine (xxHash specification: vectors change the speed only). */
+ * xxHash chooses its vectors when it is compiled; a build that must run on any x86-64 would hash at
+ * half the speed most machines have. So it is compiled twice and chosen when called. The value is
+ * the same on every machine (xxHash specification: vectors change the speed only). */
 #ifndef MIDCOMMIT_CORE_HASH_H
 #define MIDCOMMIT_CORE_HASH_H
 

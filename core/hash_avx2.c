@@ -1,4 +1,5 @@
-/* Compiled with -mavx2 where the compiler knows it (CMakeLists.txt), and nothing else in the tree. */
+/* Compiled with -mavx2 where the compiler knows it (CMakeLists.txt), and nothing else in the tree.
+ */
 #include "core/hash.h"
 
 #ifdef MC_HASH_AVX2

@@ -1,8 +1,8 @@
 /* image.h: a database image, page by page, and what makes two pages the same page.
  *
- * An importer's result is an image: pages 1..page_count of one size. The pages are borrowed (from the
- * importer's input, where a page lies whole in main, the journal or the WAL) or lie in the arena that
- * the importer was given; nothing is copied that need not be. */
+ * An importer's result is an image: pages 1..page_count of one size. The pages are borrowed (from
+ * the importer's input, where a page lies whole in main, the journal or the WAL) or lie in the
+ * arena that the importer was given; nothing is copied that need not be. */
 #ifndef MIDCOMMIT_CORE_IMAGE_H
 #define MIDCOMMIT_CORE_IMAGE_H
 
@@ -17,9 +17,10 @@ enum {
 };
 
 typedef struct mc_image {
-    uint32_t page_size;         /* 0 when page_count is 0 */
-    uint32_t page_count;        /* pages that belong to the database by SQLite's own rule */
-    const uint8_t *const *page; /* page[n - 1]: page n, page_size bytes; null when page_count is 0 */
+    uint32_t page_size;  /* 0 when page_count is 0 */
+    uint32_t page_count; /* pages that belong to the database by SQLite's own rule */
+    const uint8_t *const
+        *page; /* page[n - 1]: page n, page_size bytes; null when page_count is 0 */
 } mc_image;
 
 typedef struct mc_hash128 {
@@ -32,7 +33,8 @@ static inline bool mc_hash128_equal(mc_hash128 a, mc_hash128 b)
     return a.low == b.low && a.high == b.high;
 }
 
-/* The page number that holds the lock byte at this page size (fileformat2, "The Lock-Byte Page"). */
+/* The page number that holds the lock byte at this page size (fileformat2, "The Lock-Byte Page").
+ */
 static inline uint32_t mc_lock_byte_page(uint32_t page_size)
 {
     return (uint32_t)MC_LOCK_BYTE_OFFSET / page_size + 1;
@@ -44,7 +46,8 @@ static inline uint32_t mc_lock_byte_page(uint32_t page_size)
  * library version (96..99) (fileformat2 1.3; pager.c pager_write_changecounter). */
 uint64_t mc_page_hash(uint32_t page_number, const uint8_t *page, uint32_t page_size);
 
-/* XXH3-128 over all bytes of all pages in order, nothing masked: the `content_hash` of `migrate`. */
+/* XXH3-128 over all bytes of all pages in order, nothing masked: the `content_hash` of `migrate`.
+ */
 mc_hash128 mc_image_content_hash(const mc_image *image);
 
 /* 33 bytes: 32 lower-case hex digits, high half first, and a terminating zero. */

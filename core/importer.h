@@ -1,14 +1,15 @@
 /* importer.h: the interface between midcommit and code that moves a database somewhere else.
  *
- * An importer gets one disk state (the files of one database, or the pairs of one v1 key-value store)
- * and answers with the image it would import, or refuses with a reason. midcommit's own importers
+ * An importer gets one disk state (the files of one database, or the pairs of one v1 key-value
+ * store) and answers with the image it would import, or refuses with a reason. midcommit's own
+ * importers
  * (`reject`, `abandon`, `recover`) implement it, and so can yours:
  *
  *     // mine.c: cc -shared -fPIC $(pkg-config --cflags midcommit) mine.c -o mine.so
  *     #include <core/importer.h>          // then: midcommit run --importer so:./mine.so
- *     static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error);
- *     static const mc_importer mine = {MC_IMPORTER_ABI, "mine", "what it does", import};
- *     const mc_importer *midcommit_importer(void) { return &mine; }
+ *     static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, mc_error
+ * *error); static const mc_importer mine = {MC_IMPORTER_ABI, "mine", "what it does", import}; const
+ * mc_importer *midcommit_importer(void) { return &mine; }
  *
  * Rules: an importer is a pure function. It keeps nothing between calls, writes nothing but `out`,
  * `error` and memory from `arena`, and gives the same answer for the same bytes. */
@@ -74,8 +75,8 @@ typedef struct mc_importer {
     uint32_t abi; /* MC_IMPORTER_ABI */
     const char *name;
     const char *summary; /* one line, for --help and the report */
-    /* MC_OK: `out->image` is the database. MC_REFUSED: `error->reason` says why. Anything else means
-     * that the importer itself failed. `out` is zeroed by the caller. */
+    /* MC_OK: `out->image` is the database. MC_REFUSED: `error->reason` says why. Anything else
+     * means that the importer itself failed. `out` is zeroed by the caller. */
     mc_status (*import)(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error);
 } mc_importer;
 

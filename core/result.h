@@ -1,9 +1,9 @@
 /* result.h: how every function of midcommit says that it did not do what it was asked.
  *
- * A function that can fail returns an mc_status and takes a caller-owned mc_error. The error carries
- * a stable slug for programs (`reason`, kebab-case, static storage) and one line for people (`text`)
- * that names the file, the place, what was expected and what was found. On MC_OK the error is left
- * untouched. */
+ * A function that can fail returns an mc_status and takes a caller-owned mc_error. The error
+ * carries a stable slug for programs (`reason`, kebab-case, static storage) and one line for people
+ * (`text`) that names the file, the place, what was expected and what was found. On MC_OK the error
+ * is left untouched. */
 #ifndef MIDCOMMIT_CORE_RESULT_H
 #define MIDCOMMIT_CORE_RESULT_H
 
@@ -24,8 +24,8 @@ typedef struct mc_error {
 
 /* Fills `error` and returns `status`, so that a failure is one statement:
  *     return mc_fail(error, MC_REFUSED, "bad-magic", "main: offset 0: ...", ...);
- * Control characters that the format's arguments bring along are replaced by '?'. `reason` must have
- * static storage. `error` must not be null. */
+ * Control characters that the format's arguments bring along are replaced by '?'. `reason` must
+ * have static storage. `error` must not be null. */
 mc_status mc_fail(mc_error *error, mc_status status, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -62,7 +62,7 @@ static mc_status step(walk *w, mc_disk *disk, mc_diskid *id, const mc_op *op, ui
     bool write = op->kind == MC_OP_WRITE;
     uint64_t first = write ? op->offset + from : 0;
     uint64_t end = write ? op->offset + to : 0;
-    uint64_t size_after = write                         ? (end > size_before ? end : size_before)
+    uint64_t size_after = write                        ? (end > size_before ? end : size_before)
                           : op->kind == MC_OP_TRUNCATE ? op->offset
                           : op->kind == MC_OP_DELETE   ? 0
                                                        : size_before;
@@ -96,7 +96,8 @@ static mc_status kill_at(walk *w, mc_disk *disk, mc_diskid *id, const mc_op *op,
     uint32_t from = 0;
     uint32_t size = op->kind == MC_OP_WRITE ? op->size : 0;
     while (size > 0) {
-        uint32_t cut = (uint32_t)(MC_KILL_CUT_BYTES - (op->offset + from) % MC_KILL_CUT_BYTES) + from;
+        uint32_t cut =
+            (uint32_t)(MC_KILL_CUT_BYTES - (op->offset + from) % MC_KILL_CUT_BYTES) + from;
         if (cut >= size) {
             break;
         }

@@ -1,14 +1,17 @@
-/* crash.h: the crash models `kill` and `kv`: every disk state that a crash at any crash point can leave.
+/* crash.h: the crash models `kill` and `kv`: every disk state that a crash at any crash point can
+ * leave.
  *
- * kill: the process dies and the kernel lives on. Every operation before the crash point has happened,
- * in order, because the page cache survives the process. The write in progress may have been cut: the
- * kernel copies a write into its page cache page by page and can be interrupted between two of them, so
- * a cut falls where the write crosses a multiple of 4096 bytes in the file (measured with SIGKILL on
- * tmpfs and ext4: no cut was seen anywhere else). Left out: partial copies inside one 4096-byte page,
- * which the kernel does not leave; loss of anything that was written, which needs the machine to die.
+ * kill: the process dies and the kernel lives on. Every operation before the crash point has
+ * happened, in order, because the page cache survives the process. The write in progress may have
+ * been cut: the kernel copies a write into its page cache page by page and can be interrupted
+ * between two of them, so a cut falls where the write crosses a multiple of 4096 bytes in the file
+ * (measured with SIGKILL on tmpfs and ext4: no cut was seen anywhere else). Left out: partial
+ * copies inside one 4096-byte page, which the kernel does not leave; loss of anything that was
+ * written, which needs the machine to die.
  *
  * kv: the process dies over the v1 store, in which each request is one atomic, durable, ordered
- * transaction. All requests before the crash point have happened; the one in progress has or has not.
+ * transaction. All requests before the crash point have happened; the one in progress has or has
+ * not.
  *
  * Both walk a trace once, forward, and visit every state of every crash point. A crash point is a
  * position between two elements of the trace, marks included (trace.h). */
@@ -21,12 +24,12 @@ enum { MC_KILL_CUT_BYTES = 4096 };
 
 /* One crash state, as told to the visitor. */
 typedef struct mc_crash {
-    size_t point;     /* elements [0, point) of the trace have happened */
-    uint32_t cut;     /* kill: bytes of element `point` that have happened; kv: 1 if it was applied */
-    uint32_t acked;   /* commits that returned success */
-    uint32_t begun;   /* acked, or acked + 1 while a commit is in flight */
-    const mc_op *op;  /* element `point`, the operation in progress; null at the trace's end */
-    mc_hash128 id;    /* equal exactly when the disk states are equal */
+    size_t point;   /* elements [0, point) of the trace have happened */
+    uint32_t cut;   /* kill: bytes of element `point` that have happened; kv: 1 if it was applied */
+    uint32_t acked; /* commits that returned success */
+    uint32_t begun; /* acked, or acked + 1 while a commit is in flight */
+    const mc_op *op; /* element `point`, the operation in progress; null at the trace's end */
+    mc_hash128 id;   /* equal exactly when the disk states are equal */
 } mc_crash;
 
 typedef struct mc_visitor {

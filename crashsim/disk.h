@@ -4,9 +4,9 @@
  * file as contiguous bytes, so that an importer can be handed pointers into it. Deleted files keep
  * their slot, so a file's number is stable for a disk's life.
  *
- * Undo: between mc_disk_begin and mc_disk_rewind every change is logged with what it replaced. Stock
- * SQLite can therefore recover a state in place, cost in proportion to what it changed, and the state
- * comes back for the next judge. The log also tells which bytes were changed. */
+ * Undo: between mc_disk_begin and mc_disk_rewind every change is logged with what it replaced.
+ * Stock SQLite can therefore recover a state in place, cost in proportion to what it changed, and
+ * the state comes back for the next judge. The log also tells which bytes were changed. */
 #ifndef MIDCOMMIT_CRASHSIM_DISK_H
 #define MIDCOMMIT_CRASHSIM_DISK_H
 
@@ -29,8 +29,9 @@ typedef struct mc_disk_change {
     bool existed;
     uint64_t offset;
     uint64_t size_before;
-    uint64_t touched; /* bytes from `offset` on whose content may differ now (0: size or name only) */
-    uint64_t old_at;  /* where the replaced bytes lie in the log's byte store */
+    uint64_t
+        touched; /* bytes from `offset` on whose content may differ now (0: size or name only) */
+    uint64_t old_at; /* where the replaced bytes lie in the log's byte store */
     uint64_t old_size;
 } mc_disk_change;
 
@@ -72,7 +73,8 @@ void mc_disk_accept(mc_disk *disk); /* keep all since begin, stop logging */
 bool mc_disk_copy(mc_disk *target, const mc_disk *source);
 
 /* The importer's view of the database whose main file is `main_name`: pointers into `disk`, valid
- * until it changes. `out->other` finds the other files of the disk, the super-journal among them. */
+ * until it changes. `out->other` finds the other files of the disk, the super-journal among them.
+ */
 void mc_disk_files(const mc_disk *disk, const char *main_name, mc_files *out);
 
 #endif

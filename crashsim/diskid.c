@@ -10,8 +10,8 @@ enum { BLOCK_BYTES = 1024 };
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-    unsigned __int128 product = (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) *
-                                (b ^ UINT64_C(0xbf58476d1ce4e5b9));
+    unsigned __int128 product =
+        (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) * (b ^ UINT64_C(0xbf58476d1ce4e5b9));
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 

@@ -1,8 +1,8 @@
 /* kvstore.h: a v1 key-value store at one moment, and the requests that change it.
  *
  * Keys are at most 8 bytes (FORMATS: 08 01 00 TAG, or 08 01 01 TAG and a big-endian chunk index).
- * Values are immutable: a put points at new bytes, so copying a store copies an array of pointers and
- * a crash explorer can keep one store per request. Value bytes belong to whoever put them (the
+ * Values are immutable: a put points at new bytes, so copying a store copies an array of pointers
+ * and a crash explorer can keep one store per request. Value bytes belong to whoever put them (the
  * trace's arena, a dump's arena). */
 #ifndef MIDCOMMIT_CRASHSIM_KVSTORE_H
 #define MIDCOMMIT_CRASHSIM_KVSTORE_H
@@ -13,7 +13,8 @@ enum { MC_KV_KEY_MAX = 8, MC_KV_REQUEST_KEYS_MAX = 128 };
 
 /* The three builds of the v1 VFS that existed (FORMATS.md section 1). */
 typedef enum mc_kv_build {
-    MC_KV_JOURNAL,   /* no batch-atomic support: every commit uses a rollback journal; native delete */
+    MC_KV_JOURNAL,   /* no batch-atomic support: every commit uses a rollback journal; native delete
+                      */
     MC_KV_BATCH,     /* batch-atomic, delete = metadata, then one delete-range */
     MC_KV_BATCH_128, /* batch-atomic, delete in requests of up to 128 keys, metadata in the first */
     MC_KV_BUILDS

@@ -26,8 +26,8 @@ const char *mc_kvvfs_name(const mc_kvvfs *vfs);
 /* Requests answered since opening, reads included. */
 uint64_t mc_kvvfs_requests(const mc_kvvfs *vfs);
 
-/* True when the SQLite that midcommit is linked with was compiled with batch-atomic support, without
- * which MC_KV_BATCH and MC_KV_BATCH_128 behave as MC_KV_JOURNAL. */
+/* True when the SQLite that midcommit is linked with was compiled with batch-atomic support,
+ * without which MC_KV_BATCH and MC_KV_BATCH_128 behave as MC_KV_JOURNAL. */
 bool mc_kvvfs_batch_supported(void);
 
 void mc_kvvfs_close(mc_kvvfs *vfs);

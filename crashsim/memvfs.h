@@ -4,11 +4,11 @@
  * judging (no trace; stock SQLite recovers a disk state in place).
  *
  * As unix: sector size 4096 with powersafe overwrite, so the pager uses 512-byte journal headers;
- * xAccess(EXISTS) says no for an empty file (os_unix.c unixAccess); the first sync of a handle that may
- * have created a journal, a super-journal or a WAL also syncs the directory; POSIX-like locks between
- * connections of this VFS; shared memory for the WAL index on the heap, beside a file that stays
- * empty. Temporary and unnamed files live outside the disk and leave no trace. Time and randomness are
- * functions of the seed. One VFS belongs to one thread at a time. */
+ * xAccess(EXISTS) says no for an empty file (os_unix.c unixAccess); the first sync of a handle that
+ * may have created a journal, a super-journal or a WAL also syncs the directory; POSIX-like locks
+ * between connections of this VFS; shared memory for the WAL index on the heap, beside a file that
+ * stays empty. Temporary and unnamed files live outside the disk and leave no trace. Time and
+ * randomness are functions of the seed. One VFS belongs to one thread at a time. */
 #ifndef MIDCOMMIT_CRASHSIM_MEMVFS_H
 #define MIDCOMMIT_CRASHSIM_MEMVFS_H
 
@@ -18,15 +18,15 @@ typedef struct mc_memvfs mc_memvfs;
 
 typedef struct mc_memvfs_options {
     mc_disk *disk;
-    mc_trace *trace;             /* null: do not record; its file numbers are those of `disk` */
-    const uint32_t *statement;   /* where the recorder keeps the running statement's index; or null */
+    mc_trace *trace;           /* null: do not record; its file numbers are those of `disk` */
+    const uint32_t *statement; /* where the recorder keeps the running statement's index; or null */
     uint64_t seed;
-    int device_characteristics;  /* 0: SQLITE_IOCAP_POWERSAFE_OVERWRITE; not BATCH_ATOMIC */
-    int sector_size;             /* 0: 4096 */
+    int device_characteristics; /* 0: SQLITE_IOCAP_POWERSAFE_OVERWRITE; not BATCH_ATOMIC */
+    int sector_size;            /* 0: 4096 */
 } mc_memvfs_options;
 
-/* Registers the VFS under a unique name and makes it the process's default, so that SQLite seeds its
- * own generator from it; resets that generator. Null without memory. */
+/* Registers the VFS under a unique name and makes it the process's default, so that SQLite seeds
+ * its own generator from it; resets that generator. Null without memory. */
 mc_memvfs *mc_memvfs_open(const mc_memvfs_options *options);
 const char *mc_memvfs_name(const mc_memvfs *vfs);
 

@@ -12,7 +12,7 @@ typedef struct mc_runner {
     const mc_program *program;
     const char *vfs_name;
     const char *settings; /* SQL that every connection begins with */
-    mc_trace *trace; /* null: the setup runs, nothing is marked */
+    mc_trace *trace;      /* null: the setup runs, nothing is marked */
     uint64_t witness_limit_bytes;
 
     uint32_t statement; /* index of the running statement; the VFS reads it */

@@ -1,9 +1,9 @@
 /* trace.h: the ordered operations that one workload performed on its files or its key-value store.
  *
- * A trace begins before the first file is opened and holds, besides operations, two marks per commit:
- * BEGUN (the statement that will commit has been handed to SQLite) and ACKED (it returned success).
- * A crash point is a position between two elements, marks included, 0..count: so "written but not yet
- * acknowledged" and "acknowledged" are different crash points over equal bytes. */
+ * A trace begins before the first file is opened and holds, besides operations, two marks per
+ * commit: BEGUN (the statement that will commit has been handed to SQLite) and ACKED (it returned
+ * success). A crash point is a position between two elements, marks included, 0..count: so "written
+ * but not yet acknowledged" and "acknowledged" are different crash points over equal bytes. */
 #ifndef MIDCOMMIT_CRASHSIM_TRACE_H
 #define MIDCOMMIT_CRASHSIM_TRACE_H
 
@@ -12,18 +12,18 @@
 #include "crashsim/kvstore.h"
 
 typedef enum mc_op_kind {
-    MC_OP_CREATE,       /* file comes into being, empty */
-    MC_OP_WRITE,        /* `size` bytes of `data` at `offset` of `file` */
-    MC_OP_TRUNCATE,     /* `file` gets length `offset` */
-    MC_OP_SYNC,         /* everything written to `file` so far is asked to be durable */
-    MC_OP_DELETE,       /* the directory entry of `file` goes */
-    MC_OP_BATCH_BEGIN,  /* the VFS was asked to begin an atomic batch on `file` */
-    MC_OP_BATCH_COMMIT, /* and to commit it; the batch's writes stand between the two */
-    MC_OP_KV_PUT,       /* one request: put `offset` pairs, encoded in `data` (kvstore.h) */
-    MC_OP_KV_DELETE,    /* one request: delete `offset` keys, encoded in `data` */
+    MC_OP_CREATE,          /* file comes into being, empty */
+    MC_OP_WRITE,           /* `size` bytes of `data` at `offset` of `file` */
+    MC_OP_TRUNCATE,        /* `file` gets length `offset` */
+    MC_OP_SYNC,            /* everything written to `file` so far is asked to be durable */
+    MC_OP_DELETE,          /* the directory entry of `file` goes */
+    MC_OP_BATCH_BEGIN,     /* the VFS was asked to begin an atomic batch on `file` */
+    MC_OP_BATCH_COMMIT,    /* and to commit it; the batch's writes stand between the two */
+    MC_OP_KV_PUT,          /* one request: put `offset` pairs, encoded in `data` (kvstore.h) */
+    MC_OP_KV_DELETE,       /* one request: delete `offset` keys, encoded in `data` */
     MC_OP_KV_DELETE_RANGE, /* one request: delete [first key, second key), encoded in `data` */
-    MC_OP_BEGUN,        /* commit number `offset` (1 is the first) is in flight */
-    MC_OP_ACKED,        /* commit number `offset` returned success */
+    MC_OP_BEGUN,           /* commit number `offset` (1 is the first) is in flight */
+    MC_OP_ACKED,           /* commit number `offset` returned success */
     MC_OP_KINDS
 } mc_op_kind;
 
@@ -45,14 +45,14 @@ typedef struct mc_op {
 } mc_op;
 
 /* What the live connection itself said the database was after a commit: read through SQLite's own
- * pager (sqlite3_serialize), so independent of every line of core/. It checks the snapshots that the
- * oracle derives from the trace. One per database and commit, absent (pages == 0xffffffff) when the
- * database was larger than mc_record_options.witness_limit_bytes. */
+ * pager (sqlite3_serialize), so independent of every line of core/. It checks the snapshots that
+ * the oracle derives from the trace. One per database and commit, absent (pages == 0xffffffff) when
+ * the database was larger than mc_record_options.witness_limit_bytes. */
 typedef struct mc_witness {
     uint32_t page_size;
     uint32_t page_count;
-    const uint64_t *page_hash; /* mc_page_hash of each page; 0 for pages whose content SQLite does not
-                                  define: freelist leaves and the lock-byte page */
+    const uint64_t *page_hash; /* mc_page_hash of each page; 0 for pages whose content SQLite does
+                                  not define: freelist leaves and the lock-byte page */
 } mc_witness;
 
 enum { MC_DATABASES_MAX = 4, MC_WITNESS_NONE = 0xffffffff };
@@ -62,7 +62,7 @@ typedef struct mc_trace {
     mc_op *op;
     size_t op_count;
     size_t op_capacity;
-    mc_disk base;       /* the files before the first operation; file numbers hold for the whole trace */
+    mc_disk base; /* the files before the first operation; file numbers hold for the whole trace */
     mc_kvstore base_kv; /* the pairs before the first request, for a KV trace */
     bool is_kv;
     mc_kv_build kv_build;

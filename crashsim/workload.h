@@ -25,17 +25,17 @@ typedef struct mc_program {
     mc_arena *arena;
     mc_script setup;
     mc_script program;
-    uint32_t cache_pages;  /* 0: SQLite's default */
-    bool auto_vacuum;      /* FULL instead of NONE */
-    bool attach;           /* a second database "aux.db" is attached as `aux` */
+    uint32_t cache_pages; /* 0: SQLite's default */
+    bool auto_vacuum;     /* FULL instead of NONE */
+    bool attach;          /* a second database "aux.db" is attached as `aux` */
 } mc_program;
 
 typedef struct mc_workload {
     const char *name;
-    const char *summary;      /* one line: what it is made to show */
-    uint32_t txns;            /* default number of transactions */
-    uint32_t modes;           /* bit (1 << mc_mode) for each journal mode it makes sense in */
-    bool kv;                  /* runs on the v1 VFS too */
+    const char *summary; /* one line: what it is made to show */
+    uint32_t txns;       /* default number of transactions */
+    uint32_t modes;      /* bit (1 << mc_mode) for each journal mode it makes sense in */
+    bool kv;             /* runs on the v1 VFS too */
     /* `options->txns` is never 0 here. */
     mc_status (*make)(mc_program *program, const mc_record_options *options, mc_error *error);
 } mc_workload;
@@ -44,9 +44,9 @@ extern const mc_workload mc_workloads[]; /* ended by a row whose name is null */
 
 const mc_workload *mc_workload_find(const char *name); /* or null */
 
-/* Makes the program that options->workload names: a row of the table or a user's file. A file that is
- * missing, not a regular file, empty, not UTF-8 or above 16 MiB, an unknown name, and a mode that a
- * row is not made for are errors. `program` must be zeroed but for its arena. */
+/* Makes the program that options->workload names: a row of the table or a user's file. A file that
+ * is missing, not a regular file, empty, not UTF-8 or above 16 MiB, an unknown name, and a mode
+ * that a row is not made for are errors. `program` must be zeroed but for its arena. */
 mc_status mc_program_make(mc_program *program, const mc_record_options *options, mc_error *error);
 
 /* Appends one script, formatted as printf does, to `script` (of `program`). */

@@ -42,15 +42,16 @@ static mc_status write_over(mc_program *program, const mc_record_options *option
 }
 
 /* Inside a savepoint that is then rolled back, some pages spill, and then others twice: in WAL mode
- * the last spill goes over frames in the middle, and checksums from there on are left for the commit
- * to rewrite (wal.c iReCksum). */
+ * the last spill goes over frames in the middle, and checksums from there on are left for the
+ * commit to rewrite (wal.c iReCksum). */
 static mc_status spill_twice(mc_program *program, const mc_record_options *options, uint32_t k,
                              mc_error *error)
 {
     MC_DO("BEGIN");
     MC_TRY(mc_do_update(program, options, "t", k, "id = 3", error));
     MC_DO("SAVEPOINT a");
-    MC_TRY(mc_do_update(program, options, "t", 1000 + k, "id % 6 = 4 AND id BETWEEN 20 AND 150", error));
+    MC_TRY(mc_do_update(program, options, "t", 1000 + k, "id % 6 = 4 AND id BETWEEN 20 AND 150",
+                        error));
     MC_TRY(mc_do_update(program, options, "t", 1000 + k, "id % 6 = 4 AND id > 230", error));
     MC_TRY(mc_do_update(program, options, "t", 2000 + k, "id % 6 = 4 AND id > 230", error));
     MC_DO("ROLLBACK TO a");

@@ -26,8 +26,8 @@ typedef struct plan {
     bool large;
 } plan;
 
-/* SQLite's cost per state grows with the WAL: one commit is the case in which it is fastest. The walk's
- * does not, and each of its walks should be long enough to time. */
+/* SQLite's cost per state grows with the WAL: one commit is the case in which it is fastest. The
+ * walk's does not, and each of its walks should be long enough to time. */
 enum { WALK_COMMITS = 8 };
 
 static const char *const path_names[] = {"baseline", "control", "walk"};
@@ -100,9 +100,9 @@ static mc_status control_state(void *context, const mc_crash *crash, mc_error *e
     m->states++;
     mc_status status = mc_judging_control(m->j, &outcome, error);
     const uint32_t *classes = m->j->content.classes;
-    m->wrong += outcome.kind != MC_OUTCOME_SNAPSHOT ||
-                (outcome.content_class != classes[crash->acked] &&
-                 outcome.content_class != classes[crash->begun]);
+    m->wrong +=
+        outcome.kind != MC_OUTCOME_SNAPSHOT || (outcome.content_class != classes[crash->acked] &&
+                                                outcome.content_class != classes[crash->begun]);
     return status;
 }
 
@@ -186,8 +186,8 @@ static uint64_t warm(const mc_trace *trace)
     return hash;
 }
 
-/* One walk over the trace: only the exploration itself is timed. The disk's undo log is on, which costs
- * a little, so that the same base can be walked again. */
+/* One walk over the trace: only the exploration itself is timed. The disk's undo log is on, which
+ * costs a little, so that the same base can be walked again. */
 static mc_status walk_once(mc_trace *trace, const mc_history *history, meter *m, double *seconds,
                            mc_error *error)
 {
@@ -316,10 +316,10 @@ static char *work(void *context, uint32_t index, mc_error *error)
     }
     struct rusage usage;
     (void)getrusage(RUSAGE_SELF, &usage);
-    json_t *object = json_pack("{s:I,s:I,s:I,s:f,s:I}", "bytes", (json_int_t)row.database_bytes,
-                               "trace", (json_int_t)row.trace_bytes, "states",
-                               (json_int_t)row.states, "rate", row.states_per_second, "rss",
-                               (json_int_t)usage.ru_maxrss * 1024);
+    json_t *object =
+        json_pack("{s:I,s:I,s:I,s:f,s:I}", "bytes", (json_int_t)row.database_bytes, "trace",
+                  (json_int_t)row.trace_bytes, "states", (json_int_t)row.states, "rate",
+                  row.states_per_second, "rss", (json_int_t)usage.ru_maxrss * 1024);
     char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     if (text == NULL) {

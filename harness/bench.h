@@ -1,13 +1,13 @@
 /* bench.h: states judged per second on each path, in one run on one core.
  *
- *     baseline   what harnesses do: restore the state's files, open a fresh connection, let it recover,
- *                integrity_check, hash every page, close
- *     control    stock SQLite in place on a reused connection, the recovered pages matched with the
- *                snapshots (control.h)
- *     walk       native recovery followed from state to state, matched with the snapshots (follow.h)
+ *     baseline   what harnesses do: restore the state's files, open a fresh connection, let it
+ * recover, integrity_check, hash every page, close control    stock SQLite in place on a reused
+ * connection, the recovered pages matched with the snapshots (control.h) walk       native recovery
+ * followed from state to state, matched with the snapshots (follow.h)
  *
  * Absolute numbers depend on the machine and its neighbours; the ratios to the baseline of the same
- * run are what is quoted. Each path runs in a process of its own, so that its peak memory is its own. */
+ * run are what is quoted. Each path runs in a process of its own, so that its peak memory is its
+ * own. */
 #ifndef MIDCOMMIT_HARNESS_BENCH_H
 #define MIDCOMMIT_HARNESS_BENCH_H
 

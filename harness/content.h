@@ -1,8 +1,10 @@
-/* content.h: which snapshot's content an image has: by its pages at once, by SQLite's dump if need be.
+/* content.h: which snapshot's content an image has: by its pages at once, by SQLite's dump if need
+ * be.
  *
- * The pages decide when they can (oracle.h). An image whose pages match no snapshot is laid before stock
- * SQLite once: the detectors look at it, and if integrity_check accepts it and its logical dump equals
- * a snapshot's, it has that snapshot's content after all. Images are remembered by their id. */
+ * The pages decide when they can (oracle.h). An image whose pages match no snapshot is laid before
+ * stock SQLite once: the detectors look at it, and if integrity_check accepts it and its logical
+ * dump equals a snapshot's, it has that snapshot's content after all. Images are remembered by
+ * their id. */
 #ifndef MIDCOMMIT_HARNESS_CONTENT_H
 #define MIDCOMMIT_HARNESS_CONTENT_H
 
@@ -15,7 +17,8 @@
 typedef struct mc_seen_image {
     mc_outcome outcome;
     mc_inspection inspection;
-    char role[40]; /* of the first page that differs from the nearer of snapshots acked, acked + 1 */
+    char
+        role[40]; /* of the first page that differs from the nearer of snapshots acked, acked + 1 */
     uint32_t database;
     uint32_t page; /* that page */
 } mc_seen_image;
@@ -23,7 +26,7 @@ typedef struct mc_seen_image {
 typedef struct mc_content {
     mc_inspector *inspector;
     const mc_history *history;
-    uint32_t *classes;      /* by snapshot */
+    uint32_t *classes; /* by snapshot */
     uint32_t class_count;
     mc_hash128 *class_dump; /* by class */
     uint32_t empty_class;   /* MC_NO_CLASS when no snapshot is without schema */
@@ -39,7 +42,8 @@ mc_status mc_content_open(mc_content *content, const mc_history *history, mc_err
 void mc_content_close(mc_content *content);
 
 /* Makes the images (one per database) of the view whose outcome is asked, when they are needed. */
-typedef mc_status (*mc_images_fn)(void *context, mc_arena *arena, mc_image *images, mc_error *error);
+typedef mc_status (*mc_images_fn)(void *context, mc_arena *arena, mc_image *images,
+                                  mc_error *error);
 
 /* The outcome of a view of the oracle. */
 mc_status mc_content_of_view(mc_content *content, const mc_oracle *oracle, uint32_t view,
@@ -48,8 +52,8 @@ mc_status mc_content_of_view(mc_content *content, const mc_oracle *oracle, uint3
 /* What SQLite said of an image that equals no snapshot, or null if it was never asked. */
 const mc_seen_image *mc_content_seen(const mc_content *content, mc_hash128 image);
 
-/* The first page of a view that differs from the nearer of snapshots acked and acked + 1: page 0 when
- * only the page counts differ. Returns the snapshot compared with. */
+/* The first page of a view that differs from the nearer of snapshots acked and acked + 1: page 0
+ * when only the page counts differ. Returns the snapshot compared with. */
 uint32_t mc_content_first_wrong(const mc_oracle *oracle, uint32_t view, uint32_t *database,
                                 uint32_t *page);
 

@@ -79,9 +79,9 @@ static state_kind kind_of(const mc_files *files)
 static int fresh(mc_control *control, uint32_t index, state_kind kind)
 {
     opened *o = &control->opened[index];
-    int rc = sqlite3_open_v2(control->database[index], &o->db,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                             mc_memvfs_name(control->vfs));
+    int rc =
+        sqlite3_open_v2(control->database[index], &o->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, mc_memvfs_name(control->vfs));
     if (rc == SQLITE_OK) {
         /* Reads page 1 and no schema: recovery happens, and nothing else. */
         rc = sqlite3_prepare_v2(o->db, "PRAGMA schema_version", -1, &o->read, NULL);
@@ -211,8 +211,10 @@ mc_status mc_control_store(const mc_kvstore *store, mc_kv_build build, mc_arena 
     int rc = sqlite3_open_v2("main.db", &o.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                              mc_kvvfs_name(vfs));
     if (rc == SQLITE_OK) {
-        rc = sqlite3_exec(o.db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY;"
-                                " PRAGMA schema_version", NULL, NULL, NULL);
+        rc = sqlite3_exec(o.db,
+                          "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY;"
+                          " PRAGMA schema_version",
+                          NULL, NULL, NULL);
     }
     mc_status status = MC_OK;
     out->recovered = rc == SQLITE_OK;

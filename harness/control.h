@@ -1,11 +1,11 @@
 /* control.h: stock SQLite opening a disk state with all its sidecars.
  *
- * SQLite recovers in place, on the very disk that is being explored, with the disk's undo log on: what
- * it changed is known exactly, and costs what it changed, not what the database holds. To bring every
- * page home, frames that its WAL recovery accepted are checkpointed into main. A connection is used
- * again for the next state as long as both are of one kind (rollback or WAL); between two states its
- * page cache is emptied, and the WAL index dropped, so it reads everything anew as the first opener
- * after a crash does. */
+ * SQLite recovers in place, on the very disk that is being explored, with the disk's undo log on:
+ * what it changed is known exactly, and costs what it changed, not what the database holds. To
+ * bring every page home, frames that its WAL recovery accepted are checkpointed into main. A
+ * connection is used again for the next state as long as both are of one kind (rollback or WAL);
+ * between two states its page cache is emptied, and the WAL index dropped, so it reads everything
+ * anew as the first opener after a crash does. */
 #ifndef MIDCOMMIT_HARNESS_CONTROL_H
 #define MIDCOMMIT_HARNESS_CONTROL_H
 
@@ -24,13 +24,13 @@ typedef struct mc_control_answer {
 mc_control *mc_control_open(const mc_trace *trace, mc_disk *disk, bool reuse);
 void mc_control_close(mc_control *control);
 
-/* Recovers the present state. The disk is logging on return: disk->change lists what SQLite changed.
- * mc_control_undo brings the state back and must follow. */
+/* Recovers the present state. The disk is logging on return: disk->change lists what SQLite
+ * changed. mc_control_undo brings the state back and must follow. */
 void mc_control_recover(mc_control *control, mc_control_answer *out);
 void mc_control_undo(mc_control *control);
 
-/* The control of a v1 store: stock SQLite through the v1 VFS on a copy of `store`. The image it reads
- * lies in `arena`. MC_OK also when SQLite could not recover: then out->recovered is false. */
+/* The control of a v1 store: stock SQLite through the v1 VFS on a copy of `store`. The image it
+ * reads lies in `arena`. MC_OK also when SQLite could not recover: then out->recovered is false. */
 mc_status mc_control_store(const mc_kvstore *store, mc_kv_build build, mc_arena *arena,
                            mc_image *image, mc_control_answer *out, mc_error *error);
 

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* The last valid frame is followed by one with a page number whose salts and checksum are zero: SQLite
- * wrote it with the checksum left for later (wal.c walEncodeFrame), and later never came. */
+/* The last valid frame is followed by one with a page number whose salts and checksum are zero:
+ * SQLite wrote it with the checksum left for later (wal.c walEncodeFrame), and later never came. */
 static bool frame_without_checksum(const mc_files *files)
 {
     mc_wal wal;
@@ -30,8 +30,9 @@ const mc_defect mc_defects[] = {
         .fixed_version = 3050002,
         .verdicts = 1u << MC_STALE,
         .shows = frame_without_checksum,
-        .reference = "SQLite 3.50.2 release notes: frames without checksums after ROLLBACK TO a savepoint"
-                     " when pages had spilled into the WAL; the acknowledged commit is lost in a crash",
+        .reference =
+            "SQLite 3.50.2 release notes: frames without checksums after ROLLBACK TO a savepoint"
+            " when pages had spilled into the WAL; the acknowledged commit is lost in a crash",
     },
     {.name = NULL},
 };

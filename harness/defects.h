@@ -1,9 +1,9 @@
 /* defects.h: confirmed bugs of SQLite itself, each with the versions that have it and the evidence.
  *
- * A control that breaks SQLite's promise is a defect of midcommit's model until it is explained. A row of
- * this table explains it: on a version that has the bug, in a state that carries the bug's mark, with
- * the verdict that the bug gives. The mark is read from the state's bytes, so that another bug in the
- * same mode is never taken for this one. */
+ * A control that breaks SQLite's promise is a defect of midcommit's model until it is explained. A
+ * row of this table explains it: on a version that has the bug, in a state that carries the bug's
+ * mark, with the verdict that the bug gives. The mark is read from the state's bytes, so that
+ * another bug in the same mode is never taken for this one. */
 #ifndef MIDCOMMIT_HARNESS_DEFECTS_H
 #define MIDCOMMIT_HARNESS_DEFECTS_H
 
@@ -11,12 +11,12 @@
 #include "harness/verdict.h"
 
 typedef struct mc_defect {
-    const char *name;      /* how it is reported */
-    int first_version;     /* as sqlite3_libversion_number gives it */
-    int fixed_version;     /* first version without it */
-    uint32_t verdicts;     /* bits of mc_verdict_kind that the control then gives */
+    const char *name;                     /* how it is reported */
+    int first_version;                    /* as sqlite3_libversion_number gives it */
+    int fixed_version;                    /* first version without it */
+    uint32_t verdicts;                    /* bits of mc_verdict_kind that the control then gives */
     bool (*shows)(const mc_files *files); /* the state carries the bug's mark */
-    const char *reference; /* where it is described */
+    const char *reference;                /* where it is described */
 } mc_defect;
 
 extern const mc_defect mc_defects[]; /* ended by a row without name */

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sizes come from headers. Beyond what the files hold and this many pages they are core's to refuse,
- * and core's list of pages is bounded, too. */
+/* Sizes come from headers. Beyond what the files hold and this many pages they are core's to
+ * refuse, and core's list of pages is bounded, too. */
 enum { PAGES_BEYOND_FILES = 1 << 20, WHOLE_ARENA_BYTES = 1 << 28 };
 
 typedef enum regime { COLD, HOT, WAL, WHOLE } regime;
@@ -25,15 +25,15 @@ typedef struct part {
     uint16_t shm;
     mc_files files;
     regime regime;
-    mc_arena arena;         /* the journal's records */
-    mc_journal hot;         /* in HOT */
-    mc_wal scan;            /* in WAL */
-    uint32_t frames_shown;  /* frames of `scan` that are in the overlay */
-    uint32_t file_pages;    /* that the recovered view shows, before its header is asked */
-    uint64_t *overlay;      /* by page - 1: hash that hides main's; 0: none */
-    uint64_t *overlay_at;   /* and where its bytes lie in the sidecar */
+    mc_arena arena;        /* the journal's records */
+    mc_journal hot;        /* in HOT */
+    mc_wal scan;           /* in WAL */
+    uint32_t frames_shown; /* frames of `scan` that are in the overlay */
+    uint32_t file_pages;   /* that the recovered view shows, before its header is asked */
+    uint64_t *overlay;     /* by page - 1: hash that hides main's; 0: none */
+    uint64_t *overlay_at;  /* and where its bytes lie in the sidecar */
     uint32_t capacity;
-    uint32_t *hidden;       /* the pages that have an overlay */
+    uint32_t *hidden; /* the pages that have an overlay */
     uint32_t hidden_count;
     mc_status abandon;
     const char *abandon_reason;
@@ -158,7 +158,8 @@ static bool judge_abandon(mc_follow *f, part *p)
         p->abandon = mc_field_check_main(main->data, (size_t)head, main->size, 0, &error);
         p->abandon_reason = p->abandon == MC_OK ? NULL : error.reason;
     }
-    /* All pages that lie there; a file longer than its header says is SQLite's to judge (content.h). */
+    /* All pages that lie there; a file longer than its header says is SQLite's to judge
+     * (content.h). */
     return mc_oracle_set_count(f->oracle, MC_VIEW_RAW, p->index, pages_of(f, main->size));
 }
 
@@ -186,7 +187,8 @@ static bool judge_recover(mc_follow *f, part *p)
         }
         p->recover_reason = p->recover == MC_OK ? NULL : error.reason;
     }
-    return mc_oracle_set_count(f->oracle, MC_VIEW_RECOVERED, p->index, p->recover == MC_OK ? pages : 0);
+    return mc_oracle_set_count(f->oracle, MC_VIEW_RECOVERED, p->index,
+                               p->recover == MC_OK ? pages : 0);
 }
 
 static bool clear_overlay(mc_follow *f, part *p)
@@ -391,8 +393,7 @@ static mc_status main_changed(mc_follow *f, part *p, uint64_t first_byte, uint64
     return first == 1 || size != size_before || odd ? judge(f, p, error) : MC_OK;
 }
 
-static mc_status wal_changed(mc_follow *f, part *p, const mc_op *op, uint32_t from,
-                             mc_error *error)
+static mc_status wal_changed(mc_follow *f, part *p, const mc_op *op, uint32_t from, mc_error *error)
 {
     uint64_t frame = MC_WAL_FRAME_HEADER_BYTES + (uint64_t)f->page_size;
     uint64_t scanned = MC_WAL_HEADER_BYTES + p->scan.valid_frames * frame;
@@ -453,8 +454,7 @@ mc_status mc_follow_applied(mc_follow *follow, const mc_op *op, uint32_t from, u
                             uint64_t size_before, mc_error *error)
 {
     for (uint32_t i = 0; i < follow->part_count; i++) {
-        mc_status status =
-            part_applied(follow, &follow->part[i], op, from, to, size_before, error);
+        mc_status status = part_applied(follow, &follow->part[i], op, from, to, size_before, error);
         if (status != MC_OK) {
             return status;
         }

@@ -2,8 +2,9 @@
  *
  * Running an importer on every state of a trace costs the whole database every time. But from one
  * state to the next one write happened, and most writes cannot change what recovery gives: a record
- * appended to a journal whose first byte is still zero, a page of main that the journal will restore,
- * a frame without its commit. So the follower keeps two views of an oracle up to date, main as it lies
+ * appended to a journal whose first byte is still zero, a page of main that the journal will
+ * restore, a frame without its commit. So the follower keeps two views of an oracle up to date,
+ * main as it lies
  * (`abandon`) and main as recovery would leave it (`recover`), and asks core/ again only when an
  * operation can have changed the answer:
  *
@@ -17,8 +18,8 @@
  * The raw view is main in pages of the workload's size, even where a damaged header states another:
  * its page 1 equals no snapshot's then, and what is shown to SQLite are the bytes.
  *
- * The decisions (is it hot, which records, which frames) are core's own functions. That the follower
- * says what the one-shot importer says is a test over every state of every workload. */
+ * The decisions (is it hot, which records, which frames) are core's own functions. That the
+ * follower says what the one-shot importer says is a test over every state of every workload. */
 #ifndef MIDCOMMIT_HARNESS_FOLLOW_H
 #define MIDCOMMIT_HARNESS_FOLLOW_H
 
@@ -35,8 +36,8 @@ typedef struct mc_follow mc_follow;
 mc_follow *mc_follow_open(const mc_trace *trace, mc_disk *disk, mc_oracle *oracle, mc_error *error);
 void mc_follow_close(mc_follow *follow);
 
-/* Bytes [from, to) of a write `op` (or the whole of another operation) were just applied to the disk;
- * `size_before` is the size of op->file before that. */
+/* Bytes [from, to) of a write `op` (or the whole of another operation) were just applied to the
+ * disk; `size_before` is the size of op->file before that. */
 mc_status mc_follow_applied(mc_follow *follow, const mc_op *op, uint32_t from, uint32_t to,
                             uint64_t size_before, mc_error *error);
 

@@ -14,18 +14,19 @@ enum { WAL_HEADER = 32, FRAME_HEADER = 24 };
 typedef struct database_state {
     uint16_t main;
     uint16_t wal;
-    uint64_t *hash;            /* of the last snapshot, by page - 1 */
-    const uint8_t **page;      /* content of the last snapshot; null where it is the base's and not kept */
-    const uint8_t **frame;     /* by page - 1: content of the page in committed frames; null: none */
-    uint8_t *touched;          /* by page - 1: may have changed since the last snapshot */
+    uint64_t *hash; /* of the last snapshot, by page - 1 */
+    const uint8_t *
+        *page; /* content of the last snapshot; null where it is the base's and not kept */
+    const uint8_t **frame; /* by page - 1: content of the page in committed frames; null: none */
+    uint8_t *touched;      /* by page - 1: may have changed since the last snapshot */
     uint32_t *touched_list;
     uint32_t touched_count;
-    uint32_t capacity;         /* of the arrays above, in pages */
-    uint32_t frames_done;      /* frames of the WAL's present generation that belong to snapshots */
-    uint64_t wal_high;         /* end of the last byte written to the WAL since its header */
-    uint32_t wal_pages;        /* database size in the last counted commit frame; 0: no frame counts */
-    uint32_t page_count;       /* of the last snapshot */
-    const uint8_t *main_data;  /* where main's bytes lay when pages were last borrowed from them */
+    uint32_t capacity;    /* of the arrays above, in pages */
+    uint32_t frames_done; /* frames of the WAL's present generation that belong to snapshots */
+    uint64_t wal_high;    /* end of the last byte written to the WAL since its header */
+    uint32_t wal_pages;   /* database size in the last counted commit frame; 0: no frame counts */
+    uint32_t page_count;  /* of the last snapshot */
+    const uint8_t *main_data; /* where main's bytes lay when pages were last borrowed from them */
     uint64_t main_size;
 } database_state;
 
@@ -35,7 +36,7 @@ typedef struct builder {
     mc_error *error;
     database_state db[MC_DATABASES_MAX];
     uint32_t delta_capacity;
-    uint8_t *leaf; /* by page - 1, while a snapshot is taken */
+    uint8_t *leaf;          /* by page - 1, while a snapshot is taken */
     uint32_t leaf_capacity; /* the largest of the databases' */
     bool keep_contents;
     mc_kvstore store; /* of a KV trace: the pairs now */
@@ -132,7 +133,8 @@ static bool note_main(builder *b, database_state *db, const mc_op *op)
     uint64_t end = op->kind == MC_OP_WRITE ? op->offset + op->size : op->offset;
     if (op->kind == MC_OP_TRUNCATE || op->kind == MC_OP_DELETE || op->kind == MC_OP_CREATE) {
         first = op->kind == MC_OP_TRUNCATE && op->offset < size ? op->offset : 0;
-        end = (uint64_t)db->page_count * page_size > size ? (uint64_t)db->page_count * page_size : size;
+        end = (uint64_t)db->page_count * page_size > size ? (uint64_t)db->page_count * page_size
+                                                          : size;
     }
     for (uint64_t page = first / page_size + 1; (page - 1) * page_size < end; page++) {
         if (!touch(b, db, (uint32_t)page)) {
@@ -301,8 +303,8 @@ static uint64_t hash_for(builder *b, database_state *db, uint32_t page, uint32_t
     return mc_page_hash(page, db->page[page - 1], page_size);
 }
 
-/* Ends one database's part of a snapshot. Every page whose hash may differ is among the touched ones,
- * those that joined or left the freelist, and those between the old and the new size. */
+/* Ends one database's part of a snapshot. Every page whose hash may differ is among the touched
+ * ones, those that joined or left the freelist, and those between the old and the new size. */
 static mc_status snapshot_database(builder *b, uint32_t d, mc_snapshot *snapshot)
 {
     database_state *db = &b->db[d];
@@ -311,7 +313,8 @@ static mc_status snapshot_database(builder *b, uint32_t d, mc_snapshot *snapshot
     if (!grow_pages(b, db, limit)) {
         return no_memory(b->error);
     }
-    for (uint32_t page = (pages < db->page_count ? pages : db->page_count) + 1; page <= limit; page++) {
+    for (uint32_t page = (pages < db->page_count ? pages : db->page_count) + 1; page <= limit;
+         page++) {
         if (!touch(b, db, page)) {
             return no_memory(b->error);
         }
@@ -351,9 +354,8 @@ static mc_status snapshot_database(builder *b, uint32_t d, mc_snapshot *snapshot
 static bool schema_is_empty(const database_state *db)
 {
     /* sqlite_schema's root is page 1; a leaf (type 13) with no cell holds no object. */
-    return db->page_count == 0 ||
-           (db->page[0] != NULL && db->page[0][100] == 13 && db->page[0][103] == 0 &&
-            db->page[0][104] == 0);
+    return db->page_count == 0 || (db->page[0] != NULL && db->page[0][100] == 13 &&
+                                   db->page[0][103] == 0 && db->page[0][104] == 0);
 }
 
 static mc_status check_witness(builder *b, uint32_t k)
@@ -379,9 +381,10 @@ static mc_status check_witness(builder *b, uint32_t k)
         for (uint32_t page = 1; page <= db->page_count; page++) {
             uint64_t said = witness->page_hash[page - 1];
             if (said != db->hash[page - 1]) {
-                return mc_fail(b->error, MC_IO, "witness",
-                               "history: %s after commit %u: page %u is not what SQLite reads there",
-                               trace->database[d], k, page);
+                return mc_fail(
+                    b->error, MC_IO, "witness",
+                    "history: %s after commit %u: page %u is not what SQLite reads there",
+                    trace->database[d], k, page);
             }
         }
     }
@@ -464,7 +467,8 @@ static mc_status replay(builder *b)
         if (op->kind == MC_OP_ACKED) {
             status = take_snapshot(b, (uint32_t)op->offset);
         } else if (op->kind >= MC_OP_KV_PUT && op->kind <= MC_OP_KV_DELETE_RANGE) {
-            status = mc_kvstore_apply(&b->store, op->kind, op->data, op->size, op->offset, b->error);
+            status =
+                mc_kvstore_apply(&b->store, op->kind, op->data, op->size, op->offset, b->error);
         } else if (op->file != MC_DISK_NONE) {
             status = mc_trace_apply(&trace->base, op, UINT32_MAX, b->error);
             status = status == MC_OK ? note_op(b, op) : status;
@@ -527,7 +531,8 @@ static mc_status find_page_size(builder *b)
     }
     for (size_t i = 0; page_size == 0 && i < trace->op_count; i++) {
         const mc_op *op = &trace->op[i];
-        if (op->kind == MC_OP_WRITE && op->file == b->db[0].main && op->offset == 0 && op->size >= 100) {
+        if (op->kind == MC_OP_WRITE && op->file == b->db[0].main && op->offset == 0 &&
+            op->size >= 100) {
             page_size = (uint32_t)op->data[16] << 8 | op->data[17];
         } else if (op->kind == MC_OP_WRITE && op->file == b->db[0].wal && op->offset == 0) {
             page_size = be32(op->data + 8);
@@ -536,7 +541,8 @@ static mc_status find_page_size(builder *b)
     b->history->page_size = page_size == 1 ? MC_PAGE_SIZE_MAX : page_size == 0 ? 4096 : page_size;
     uint32_t size = b->history->page_size;
     if (size < MC_PAGE_SIZE_MIN || size > MC_PAGE_SIZE_MAX || (size & (size - 1)) != 0) {
-        return mc_fail(b->error, MC_MALFORMED, "page-size", "history: page size %u in the trace", size);
+        return mc_fail(b->error, MC_MALFORMED, "page-size", "history: page size %u in the trace",
+                       size);
     }
     return MC_OK;
 }
@@ -554,14 +560,16 @@ static void free_builder(builder *b)
     mc_kvstore_free(&b->store);
 }
 
-mc_status mc_history_build(mc_trace *trace, bool keep_contents, mc_history *history, mc_error *error)
+mc_status mc_history_build(mc_trace *trace, bool keep_contents, mc_history *history,
+                           mc_error *error)
 {
     assert(history->snapshot == NULL);
     history->arena.limit_bytes = SIZE_MAX / 2;
     history->database_count = trace->database_count;
-    builder b = {.trace = trace, .history = history, .error = error, .keep_contents = keep_contents};
-    history->snapshot =
-        mc_arena_calloc(&history->arena, (size_t)trace->commit_count + 1, sizeof *history->snapshot);
+    builder b = {
+        .trace = trace, .history = history, .error = error, .keep_contents = keep_contents};
+    history->snapshot = mc_arena_calloc(&history->arena, (size_t)trace->commit_count + 1,
+                                        sizeof *history->snapshot);
     mc_status status = history->snapshot == NULL ? no_memory(error) : find_page_size(&b);
     if (status == MC_OK && !mc_kvstore_copy(&b.store, &trace->base_kv)) {
         status = no_memory(error);

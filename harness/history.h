@@ -1,13 +1,14 @@
 /* history.h: every snapshot of one trace: what the database was after each acknowledged commit.
  *
  * Snapshots are derived from the trace by trusting it: after a commit the database is what SQLite
- * wrote, page by page, into main or into WAL frames that this very transaction appended. No journal,
- * checksum or recovery rule takes part, so the oracle shares no code with the importers it judges.
- * Each snapshot is then checked, page by page, against the witness that the live connection gave
- * while the workload ran (trace.h). A difference is an error of midcommit and ends the run.
+ * wrote, page by page, into main or into WAL frames that this very transaction appended. No
+ * journal, checksum or recovery rule takes part, so the oracle shares no code with the importers it
+ * judges. Each snapshot is then checked, page by page, against the witness that the live connection
+ * gave while the workload ran (trace.h). A difference is an error of midcommit and ends the run.
  *
- * Stored as differences: a commit costs memory for the pages it changed, whatever the database's size.
- * A page whose content SQLite does not define (freelist leaf, lock-byte page) has hash MC_ANY. */
+ * Stored as differences: a commit costs memory for the pages it changed, whatever the database's
+ * size. A page whose content SQLite does not define (freelist leaf, lock-byte page) has hash
+ * MC_ANY. */
 #ifndef MIDCOMMIT_HARNESS_HISTORY_H
 #define MIDCOMMIT_HARNESS_HISTORY_H
 
@@ -46,8 +47,8 @@ typedef struct mc_history {
 } mc_history;
 
 /* Derives and checks all snapshots. `keep_contents` copies the base's pages, so that images of
- * snapshots can be built; without it only hashes of the base are kept. trace->base is changed on the
- * way and restored. `history` must be zeroed. */
+ * snapshots can be built; without it only hashes of the base are kept. trace->base is changed on
+ * the way and restored. `history` must be zeroed. */
 mc_status mc_history_build(mc_trace *trace, bool keep_contents, mc_history *history,
                            mc_error *error);
 void mc_history_free(mc_history *history);
@@ -57,8 +58,8 @@ void mc_history_free(mc_history *history);
 mc_status mc_history_image(const mc_history *history, uint32_t snapshot, uint32_t database,
                            mc_arena *arena, mc_image *out, mc_error *error);
 
-/* The page hash at a snapshot (MC_ANY when undefined or beyond it). Walks the differences: for stories,
- * not for loops. */
+/* The page hash at a snapshot (MC_ANY when undefined or beyond it). Walks the differences: for
+ * stories, not for loops. */
 uint64_t mc_history_page(const mc_history *history, uint32_t snapshot, uint32_t database,
                          uint32_t page);
 

@@ -1,5 +1,5 @@
-/* idmap.h: a map from 128-bit ids to small numbers, for sets of visited states: one probe, 24 bytes an
- * entry, no allocation but for growth. Ids are hashes already, so their low half is the hash. */
+/* idmap.h: a map from 128-bit ids to small numbers, for sets of visited states: one probe, 24 bytes
+ * an entry, no allocation but for growth. Ids are hashes already, so their low half is the hash. */
 #ifndef MIDCOMMIT_HARNESS_IDMAP_H
 #define MIDCOMMIT_HARNESS_IDMAP_H
 

@@ -93,9 +93,9 @@ static mc_status choose(const char *item, mc_chosen *chosen, mc_error *error)
         chosen->kind = MC_IMPORTER_SO;
         return load_library(chosen, item + 3, error);
     }
-    return mc_fail(error, MC_USAGE, "importer",
-                   "--importer: \"%s\" is none of reject, abandon, recover, sqlite, exec:CMD, so:PATH",
-                   item);
+    return mc_fail(
+        error, MC_USAGE, "importer",
+        "--importer: \"%s\" is none of reject, abandon, recover, sqlite, exec:CMD, so:PATH", item);
 }
 
 mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error)
@@ -115,7 +115,8 @@ mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *erro
         }
         for (uint32_t i = 0; i < out->count; i++) {
             if (strcmp(out->chosen[i].name, item) == 0) {
-                return mc_fail(error, MC_USAGE, "importer", "--importer: \"%s\" is named twice", item);
+                return mc_fail(error, MC_USAGE, "importer", "--importer: \"%s\" is named twice",
+                               item);
             }
         }
         mc_status status = choose(item, &out->chosen[out->count], error);
@@ -240,8 +241,8 @@ static mc_status read_output(int dir, const char *command, mc_arena *arena, mc_i
         if (fd >= 0) {
             (void)close(fd);
         }
-        return mc_fail(error, MC_IO, "no-output", "importer: \"%s\" exited with 0 and left no out.db",
-                       command);
+        return mc_fail(error, MC_IO, "no-output",
+                       "importer: \"%s\" exited with 0 and left no out.db", command);
     }
     size_t size = (size_t)info.st_size;
     uint8_t *data = mc_arena_alloc(arena, size);
@@ -255,7 +256,8 @@ static mc_status read_output(int dir, const char *command, mc_arena *arena, mc_i
     }
     (void)close(fd);
     if (data == NULL || have < size) {
-        return mc_fail(error, MC_IO, "output", "importer: out.db of \"%s\" cannot be read", command);
+        return mc_fail(error, MC_IO, "output", "importer: out.db of \"%s\" cannot be read",
+                       command);
     }
     mc_files files = {.main = {true, data, size}};
     mc_error why;
@@ -277,8 +279,8 @@ static mc_status run_in(const mc_chosen *chosen, const char *path, int dir, cons
                         const char *main_name, const mc_kvstore *store, mc_arena *arena,
                         mc_import *out, mc_error *error)
 {
-    mc_status status = store != NULL ? stage_store(path, store, error)
-                                     : stage_disk(dir, disk, main_name, error);
+    mc_status status =
+        store != NULL ? stage_store(path, store, error) : stage_disk(dir, disk, main_name, error);
     int code = 0;
     status = status == MC_OK ? run_command(chosen->command, path, &code, error) : status;
     if (status != MC_OK) {
@@ -306,8 +308,9 @@ mc_status mc_importers_exec(const mc_chosen *chosen, const mc_disk *disk, const 
         return io_error(error, "make a folder", path);
     }
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    mc_status status = dir < 0 ? io_error(error, "open", path)
-                               : run_in(chosen, path, dir, disk, main_name, store, arena, out, error);
+    mc_status status = dir < 0
+                           ? io_error(error, "open", path)
+                           : run_in(chosen, path, dir, disk, main_name, store, arena, out, error);
     if (dir >= 0) {
         (void)close(dir);
     }

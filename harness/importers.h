@@ -1,11 +1,12 @@
-/* importers.h: the importers of one run, by name: built-in, stock SQLite, a user's program or library.
+/* importers.h: the importers of one run, by name: built-in, stock SQLite, a user's program or
+ * library.
  *
  *     reject, abandon, recover    core's (core/importer.h)
  *     sqlite                      the control itself, judged like any other
- *     exec:CMD                    `sh -c CMD` in a fresh directory that holds the state's files (main.db
- *                                 and sidecars, or kv.jsonl); it writes out.db there; exit 0: imported,
- *                                 exit 3: refused, anything else fails the run
- *     so:PATH                     a shared library that exports midcommit_importer() */
+ *     exec:CMD                    `sh -c CMD` in a fresh directory that holds the state's files
+ * (main.db and sidecars, or kv.jsonl); it writes out.db there; exit 0: imported, exit 3: refused,
+ * anything else fails the run so:PATH                     a shared library that exports
+ * midcommit_importer() */
 #ifndef MIDCOMMIT_HARNESS_IMPORTERS_H
 #define MIDCOMMIT_HARNESS_IMPORTERS_H
 
@@ -26,9 +27,9 @@ typedef enum mc_importer_kind {
 
 typedef struct mc_chosen {
     mc_importer_kind kind;
-    const char *name;           /* as given: "recover", "exec:./mine.sh" */
-    const mc_importer *core;    /* all but sqlite and exec */
-    const char *command;        /* exec */
+    const char *name;        /* as given: "recover", "exec:./mine.sh" */
+    const mc_importer *core; /* all but sqlite and exec */
+    const char *command;     /* exec */
 } mc_chosen;
 
 typedef struct mc_importers {
@@ -37,14 +38,14 @@ typedef struct mc_importers {
     uint32_t count;
 } mc_importers;
 
-/* Parses a comma list ("reject,abandon,so:./mine.so"); a comma inside an exec: command is written "\,".
- * An unknown or repeated name, or a library without the right interface, is MC_USAGE. */
+/* Parses a comma list ("reject,abandon,so:./mine.so"); a comma inside an exec: command is written
+ * "\,". An unknown or repeated name, or a library without the right interface, is MC_USAGE. */
 mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error);
 void mc_importers_free(mc_importers *importers);
 
-/* Runs an exec: importer on the database `main_name` of a disk, or on a store when `store` is not null.
- * The image lies in `arena`. MC_REFUSED: it exited with 3. An out.db that SQLite would not open gives
- * MC_MALFORMED: imported, and unreadable. */
+/* Runs an exec: importer on the database `main_name` of a disk, or on a store when `store` is not
+ * null. The image lies in `arena`. MC_REFUSED: it exited with 3. An out.db that SQLite would not
+ * open gives MC_MALFORMED: imported, and unreadable. */
 mc_status mc_importers_exec(const mc_chosen *chosen, const mc_disk *disk, const char *main_name,
                             const mc_kvstore *store, mc_arena *arena, mc_import *out,
                             mc_error *error);

@@ -281,8 +281,8 @@ mc_status mc_inspect_dump(mc_inspector *inspector, const mc_image *image, uint32
     mc_inspection inspection;
     mc_status status = inspect(inspector, image, count, false, &inspection, error);
     if (status == MC_OK && !inspection.dumped) {
-        return mc_fail(error, MC_IO, "unreadable-snapshot", "inspection: a snapshot cannot be read: %s",
-                       inspection.complaint);
+        return mc_fail(error, MC_IO, "unreadable-snapshot",
+                       "inspection: a snapshot cannot be read: %s", inspection.complaint);
     }
     *dump = inspection.dump;
     return status;

@@ -22,7 +22,7 @@ extern const char *const mc_detector_names[MC_DETECTORS]; /* by bit */
 
 typedef struct mc_inspection {
     uint32_t noticed;
-    bool dumped; /* every table could be read to its end */
+    bool dumped;  /* every table could be read to its end */
     bool corrupt; /* SQLite calls the content damaged; false too when all it lacks is, say, the
                      collation that an application would have registered */
     mc_hash128 dump;
@@ -44,8 +44,9 @@ mc_status mc_inspect(mc_inspector *inspector, const mc_image *image, uint32_t co
 mc_status mc_inspect_dump(mc_inspector *inspector, const mc_image *image, uint32_t count,
                           mc_hash128 *dump, mc_error *error);
 
-/* The first row in which `found` differs from `expected`, as one line: table, key, column, expected,
- * found. An empty text means that no table's rows differ (an index, the schema or the freelist does). */
+/* The first row in which `found` differs from `expected`, as one line: table, key, column,
+ * expected, found. An empty text means that no table's rows differ (an index, the schema or the
+ * freelist does). */
 mc_status mc_inspect_difference(mc_inspector *inspector, const mc_image *expected,
                                 const mc_image *found, char *text, size_t text_size,
                                 mc_error *error);

@@ -58,7 +58,8 @@ static mc_finding *finding_of(mc_cell *cell, const char *signature)
     return finding;
 }
 
-/* What was going on when the process died: "write main", "delete journal", "after the last operation". */
+/* What was going on when the process died: "write main", "delete journal", "after the last
+ * operation". */
 static void crash_kind(const mc_judging *j, const mc_crash *crash, char *out, size_t size)
 {
     if (crash->op == NULL) {
@@ -108,12 +109,13 @@ static bool more_telling(const mc_verdict *verdict, const mc_tally *tally)
 {
     int now = mc_verdict_rank(verdict->kind) * 2 + verdict->silent;
     int then = tally->first_case[0] == '\0'
-                   ? 0 : mc_verdict_rank(tally->first_kind) * 2 + (tally->silent > 0);
+                   ? 0
+                   : mc_verdict_rank(tally->first_kind) * 2 + (tally->silent > 0);
     return now > then;
 }
 
-static void count(mc_judging *j, const mc_crash *crash, uint32_t importer, const mc_verdict *verdict,
-                  const mc_outcome *outcome)
+static void count(mc_judging *j, const mc_crash *crash, uint32_t importer,
+                  const mc_verdict *verdict, const mc_outcome *outcome)
 {
     mc_tally *tally = &j->cell->tally[importer];
     if (more_telling(verdict, tally)) {
@@ -124,7 +126,8 @@ static void count(mc_judging *j, const mc_crash *crash, uint32_t importer, const
     tally->ahead += verdict->kind == MC_CLEAN && verdict->ahead;
     tally->empty += verdict->kind == MC_STALE && verdict->empty;
     tally->silent += verdict->kind == MC_TORN && verdict->silent;
-    tally->missed += verdict->kind == MC_TORN && (outcome->noticed & MC_NOTICED_INTEGRITY_CHECK) == 0;
+    tally->missed +=
+        verdict->kind == MC_TORN && (outcome->noticed & MC_NOTICED_INTEGRITY_CHECK) == 0;
 }
 
 /* Two outcomes say the same of one state: both refuse, or the logical content is equal. */
@@ -266,9 +269,9 @@ mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *err
         const char *source;
         j->cell = cell;
         cell->commits = j->trace.commit_count;
-        cell->promise = mc_promise_of(options->record->mode, options->record->sync,
-                                      options->record->kv ? "kv" : "kill", j->trace.database_count,
-                                      &source);
+        cell->promise =
+            mc_promise_of(options->record->mode, options->record->sync,
+                          options->record->kv ? "kv" : "kill", j->trace.database_count, &source);
         mc_visitor visitor = {.context = j,
                               .applied = j->trace.is_kv ? NULL : mc_judging_applied,
                               .acked = mc_judging_acked,

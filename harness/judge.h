@@ -1,10 +1,11 @@
-/* judge.h: explores one cell of the experiment: every crash state of one trace, through every importer.
+/* judge.h: explores one cell of the experiment: every crash state of one trace, through every
+ * importer.
  *
  * The state goes to stock SQLite (the control) and to each importer; each answer becomes an outcome
- * (which snapshot's content, or none), each outcome a verdict (verdict.h). Equal states are run once,
- * equal images are inspected once, and what can be followed from state to state (follow.h) is not run
- * at all. `recover` is compared with the control on every distinct state: a difference in logical
- * content is a finding of its own, whatever the verdicts say. */
+ * (which snapshot's content, or none), each outcome a verdict (verdict.h). Equal states are run
+ * once, equal images are inspected once, and what can be followed from state to state (follow.h) is
+ * not run at all. `recover` is compared with the control on every distinct state: a difference in
+ * logical content is a finding of its own, whatever the verdicts say. */
 #ifndef MIDCOMMIT_HARNESS_JUDGE_H
 #define MIDCOMMIT_HARNESS_JUDGE_H
 
@@ -17,12 +18,13 @@ enum { MC_SIGNATURE_MAX = 200, MC_STATE_ID_MAX = 120 };
 /* Counts of states, for one importer. */
 typedef struct mc_tally {
     uint64_t verdict[MC_VERDICTS];
-    uint64_t ahead;  /* of clean */
-    uint64_t empty;  /* of stale */
-    uint64_t silent; /* of torn */
-    uint64_t missed; /* of torn: integrity_check says ok */
-    uint64_t unmet;  /* not clean though the control is */
-    char first_case[MC_STATE_ID_MAX]; /* the first state that is torn, else stale, else blocked; "" */
+    uint64_t ahead;                   /* of clean */
+    uint64_t empty;                   /* of stale */
+    uint64_t silent;                  /* of torn */
+    uint64_t missed;                  /* of torn: integrity_check says ok */
+    uint64_t unmet;                   /* not clean though the control is */
+    char first_case[MC_STATE_ID_MAX]; /* the first state that is torn, else stale, else blocked; ""
+                                       */
     mc_verdict_kind first_kind;
 } mc_tally;
 
@@ -32,9 +34,9 @@ typedef struct mc_finding {
     char verdict[64];
     char state[MC_STATE_ID_MAX]; /* the first one */
     uint64_t count;
-    uint32_t importer;   /* index in the importers; UINT32_MAX: the control or the differential */
-    const char *defect;  /* name of the known SQLite defect that explains it, or null */
-    bool fails;          /* counts against the run (exit status 1) */
+    uint32_t importer;  /* index in the importers; UINT32_MAX: the control or the differential */
+    const char *defect; /* name of the known SQLite defect that explains it, or null */
+    bool fails;         /* counts against the run (exit status 1) */
 } mc_finding;
 
 typedef struct mc_cell {
@@ -55,11 +57,12 @@ typedef struct mc_cell {
 typedef struct mc_judge_options {
     const mc_record_options *record; /* what to run; kv decides the crash model */
     const mc_importers *importers;
-    uint32_t required;  /* bit per importer: must be clean wherever the control is */
-    uint64_t budget;    /* states per crash point; 0: no bound */
+    uint32_t required; /* bit per importer: must be clean wherever the control is */
+    uint64_t budget;   /* states per crash point; 0: no bound */
 } mc_judge_options;
 
-/* Records the workload and judges all its states. `cell` must be zeroed; free it with mc_cell_free. */
+/* Records the workload and judges all its states. `cell` must be zeroed; free it with mc_cell_free.
+ */
 mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *error);
 void mc_cell_free(mc_cell *cell);
 

@@ -18,8 +18,9 @@ static bool followed(const mc_judging *j, uint32_t importer)
     return !j->trace.is_kv && j->importers->chosen[importer].kind <= MC_IMPORTER_RECOVER;
 }
 
-/* The pages of a main file that SQLite has just read: those its header counts. Where core/ would not
- * open what SQLite opened, all that lie there: never none, which could pass for an empty database. */
+/* The pages of a main file that SQLite has just read: those its header counts. Where core/ would
+ * not open what SQLite opened, all that lie there: never none, which could pass for an empty
+ * database. */
 static uint32_t pages_for_reader(const mc_file *main, uint32_t page_size)
 {
     uint32_t pages = (uint32_t)((main->size + page_size - 1) / page_size);
@@ -111,7 +112,8 @@ static mc_status given_images(void *context, mc_arena *arena, mc_image *images, 
     return MC_OK;
 }
 
-/* An image of another page size than the workload's equals no snapshot: its pages hash otherwise. */
+/* An image of another page size than the workload's equals no snapshot: its pages hash otherwise.
+ */
 static mc_status outcome_of_given(mc_judging *j, mc_outcome *out, mc_error *error)
 {
     for (uint32_t d = 0; d < j->trace.database_count; d++) {
@@ -119,7 +121,8 @@ static mc_status outcome_of_given(mc_judging *j, mc_outcome *out, mc_error *erro
             return no_memory(error);
         }
     }
-    return mc_content_of_view(&j->content, &j->oracle, MC_VIEW_SCRATCH, given_images, j, out, error);
+    return mc_content_of_view(&j->content, &j->oracle, MC_VIEW_SCRATCH, given_images, j, out,
+                              error);
 }
 
 static mc_outcome refusal(const char *reason)
@@ -224,8 +227,8 @@ mc_status mc_judging_control_copy(mc_judging *j, mc_arena *arena, mc_image *imag
         }
         status = page == NULL ? no_memory(error) : status;
         images[d].page = page;
-        bool ok = status == MC_OK &&
-                  mc_oracle_set_image(&j->oracle, MC_VIEW_SCRATCH, d, &images[d]);
+        bool ok =
+            status == MC_OK && mc_oracle_set_image(&j->oracle, MC_VIEW_SCRATCH, d, &images[d]);
         status = status == MC_OK && !ok ? no_memory(error) : status;
     }
     mc_control_undo(j->control);
@@ -236,8 +239,8 @@ static mc_status control_store(mc_judging *j, mc_outcome *out, mc_error *error)
 {
     mc_control_answer answer;
     mc_arena_reset(&j->arena);
-    mc_status status = mc_control_store(&j->store, j->trace.kv_build, &j->arena, &j->given[0],
-                                        &answer, error);
+    mc_status status =
+        mc_control_store(&j->store, j->trace.kv_build, &j->arena, &j->given[0], &answer, error);
     if (status != MC_OK) {
         return status;
     }
@@ -307,7 +310,7 @@ static mc_status outcome_followed(mc_judging *j, const mc_chosen *chosen, mc_out
 {
     const char *reason = NULL;
     bool recover = chosen->kind == MC_IMPORTER_RECOVER;
-    mc_status status = recover ? mc_follow_recover(j->follow, &reason)
+    mc_status status = recover                              ? mc_follow_recover(j->follow, &reason)
                        : chosen->kind == MC_IMPORTER_REJECT ? mc_follow_reject(j->follow, &reason)
                                                             : mc_follow_abandon(j->follow, &reason);
     if (status == MC_REFUSED) {

@@ -1,5 +1,5 @@
-/* judging.h: the inside of judge.h: one exploration while it runs, shared by the judge, which counts, and
- * by explain, which stops at one state and tells its story. */
+/* judging.h: the inside of judge.h: one exploration while it runs, shared by the judge, which
+ * counts, and by explain, which stops at one state and tells its story. */
 #ifndef MIDCOMMIT_HARNESS_JUDGING_H
 #define MIDCOMMIT_HARNESS_JUDGING_H
 
@@ -25,15 +25,15 @@ typedef struct mc_judging {
     mc_control *control; /* null for a KV trace */
     mc_kvstore store;    /* the store that is explored, for a KV trace */
     uint16_t main_slot[MC_DATABASES_MAX];
-    mc_arena arena;      /* for one importer on one state */
-    mc_arena names;      /* interned reasons */
+    mc_arena arena; /* for one importer on one state */
+    mc_arena names; /* interned reasons */
     const char **interned;
     uint32_t interned_count;
     mc_image given[MC_DATABASES_MAX];
     mc_saved_page *saved;
     size_t saved_capacity;
-    mc_idmap seen;       /* distinct states */
-    mc_outcome *stored;  /* stored[state * (importers + 1)]: the control's, then each importer's */
+    mc_idmap seen;      /* distinct states */
+    mc_outcome *stored; /* stored[state * (importers + 1)]: the control's, then each importer's */
     uint32_t state_count;
     uint32_t state_capacity;
     const char *crash_name; /* "kill" or "kv" */
@@ -42,7 +42,8 @@ typedef struct mc_judging {
     uint8_t page[MC_PAGE_SIZE_MAX];
 } mc_judging;
 
-/* Records, derives and classifies the snapshots, and stands at the base. On failure nothing is left. */
+/* Records, derives and classifies the snapshots, and stands at the base. On failure nothing is
+ * left. */
 mc_status mc_judging_open(mc_judging *judging, const mc_judge_options *options, mc_error *error);
 void mc_judging_close(mc_judging *judging);
 

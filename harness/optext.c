@@ -143,8 +143,8 @@ void mc_optext(const mc_trace *trace, size_t index, uint32_t page_size, char *ou
     if (kind == MC_OP_WRITE) {
         char what[100];
         write_text(trace, index, page_size, what, sizeof what);
-        (void)snprintf(out, size, "write %s at %" PRIu64 ", %u bytes: %s", name, op->offset, op->size,
-                       what);
+        (void)snprintf(out, size, "write %s at %" PRIu64 ", %u bytes: %s", name, op->offset,
+                       op->size, what);
     } else if (kind == MC_OP_TRUNCATE) {
         (void)snprintf(out, size, "truncate %s to %" PRIu64 " bytes", name, op->offset);
     } else {

@@ -6,12 +6,13 @@
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-    unsigned __int128 product = (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) *
-                                (b ^ UINT64_C(0xbf58476d1ce4e5b9));
+    unsigned __int128 product =
+        (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) * (b ^ UINT64_C(0xbf58476d1ce4e5b9));
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* What one page contributes to an image's sum. Sums commute, so pages can come and go in any order. */
+/* What one page contributes to an image's sum. Sums commute, so pages can come and go in any order.
+ */
 static mc_hash128 term(uint32_t database, uint32_t page, uint64_t hash)
 {
     uint64_t place = ((uint64_t)database << 32 | page) * UINT64_C(0xd6e8feb86659fd93);

@@ -2,9 +2,10 @@
  *
  * The oracle stands at one acknowledged commit of a history and moves forward with the trace. It
  * follows several views (an importer's image each) and keeps, per view, how many pages differ from
- * snapshot `acked` and from snapshot `acked + 1`, the only two that can make an image clean. Setting a
- * page costs O(1), moving on costs the pages that the commit changed. Older snapshots are looked at
- * only for images that match neither: by walking the differences back, adjusting one counter.
+ * snapshot `acked` and from snapshot `acked + 1`, the only two that can make an image clean.
+ * Setting a page costs O(1), moving on costs the pages that the commit changed. Older snapshots are
+ * looked at only for images that match neither: by walking the differences back, adjusting one
+ * counter.
  *
  * A page whose hash is MC_ANY in a snapshot differs from nothing there (history.h). */
 #ifndef MIDCOMMIT_HARNESS_ORACLE_H
@@ -25,7 +26,7 @@ typedef struct mc_oracle {
     const mc_history *history;
     uint32_t acked;
     uint32_t view_count;
-    uint32_t capacity[MC_DATABASES_MAX]; /* pages, of all arrays */
+    uint32_t capacity[MC_DATABASES_MAX];     /* pages, of all arrays */
     uint64_t *expected[2][MC_DATABASES_MAX]; /* hashes of snapshots acked, acked + 1 */
     mc_view view[MC_VIEWS_MAX];
 } mc_oracle;

@@ -17,8 +17,9 @@ typedef struct mc_outfile {
     char temporary[4128];
 } mc_outfile;
 
-/* MC_IO errors name the path; a path that is there and is no regular file (a device, a folder, a FIFO)
- * is one, because the rename would take its place. After open, exactly one of commit and abandon must follow. */
+/* MC_IO errors name the path; a path that is there and is no regular file (a device, a folder, a
+ * FIFO) is one, because the rename would take its place. After open, exactly one of commit and
+ * abandon must follow. */
 mc_status mc_outfile_open(mc_outfile *file, const char *path, mc_error *error);
 mc_status mc_outfile_write(mc_outfile *file, const void *data, size_t size, mc_error *error);
 mc_status mc_outfile_commit(mc_outfile *file, mc_error *error);

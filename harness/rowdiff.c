@@ -46,8 +46,8 @@ static bool same_value(sqlite3_stmt *a, sqlite3_stmt *b, int column)
                                (size_t)size) == 0;
 }
 
-static bool describe_row(const char *table, sqlite3_stmt *a, sqlite3_stmt *b, bool has_a, bool has_b,
-                         char *text, size_t size)
+static bool describe_row(const char *table, sqlite3_stmt *a, sqlite3_stmt *b, bool has_a,
+                         bool has_b, char *text, size_t size)
 {
     char key[48];
     char want[64];
@@ -62,8 +62,8 @@ static bool describe_row(const char *table, sqlite3_stmt *a, sqlite3_stmt *b, bo
         if (!same_value(a, b, i)) {
             quote(a, i, want, sizeof want);
             quote(b, i, have, sizeof have);
-            (void)snprintf(text, size, "table %s, row %s, column %s: expected %s, found %s", table, key,
-                           sqlite3_column_name(a, i), want, have);
+            (void)snprintf(text, size, "table %s, row %s, column %s: expected %s, found %s", table,
+                           key, sqlite3_column_name(a, i), want, have);
             return true;
         }
     }
@@ -91,7 +91,8 @@ static bool compare_table(sqlite3 *expected, sqlite3 *found, const char *table, 
             } else if (rc_a != SQLITE_ROW && rc_b != SQLITE_ROW) {
                 break;
             } else {
-                differs = describe_row(table, a, b, rc_a == SQLITE_ROW, rc_b == SQLITE_ROW, text, size);
+                differs =
+                    describe_row(table, a, b, rc_a == SQLITE_ROW, rc_b == SQLITE_ROW, text, size);
             }
         }
     }

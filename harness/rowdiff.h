@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A query for all rows of a table in key order, read without an index; the first column is the rowid
- * where there is one. To be freed with sqlite3_free; null without memory. */
+/* A query for all rows of a table in key order, read without an index; the first column is the
+ * rowid where there is one. To be freed with sqlite3_free; null without memory. */
 char *mc_rowdiff_query(sqlite3 *db, const char *table);
 
 /* One line: table, row key, column, expected, found. Empty when no table of `expected` differs. */

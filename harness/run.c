@@ -93,8 +93,8 @@ static mc_status add_workload(runner *r, const char *name, mc_error *error)
                        "--workload: \"%s\" is no built-in workload and no FILE.sql", name);
     }
     if (strlen(name) > MC_TASK_NAME_MAX / 2) {
-        return mc_fail(error, MC_USAGE, "workload", "--workload: \"%.40s...\": the path is too long",
-                       name);
+        return mc_fail(error, MC_USAGE, "workload",
+                       "--workload: \"%.40s...\": the path is too long", name);
     }
     mc_status status = MC_OK;
     for (int mode = 0; mode < MC_MODES && status == MC_OK; mode++) {
@@ -131,8 +131,9 @@ static mc_status make_tasks(runner *r, mc_error *error)
         }
     }
     if (status == MC_OK && r->task_count == 0) {
-        return mc_fail(error, MC_USAGE, "tasks",
-                       "run: nothing to do: no chosen workload makes sense in a chosen mode and model");
+        return mc_fail(
+            error, MC_USAGE, "tasks",
+            "run: nothing to do: no chosen workload makes sense in a chosen mode and model");
     }
     return status;
 }
@@ -151,8 +152,8 @@ static mc_status find_required(runner *r, mc_error *error)
         if (k < r->result->importers.count) {
             r->required |= 1u << k;
         } else if (strcmp(r->options->required, "recover") != 0) {
-            status = mc_fail(error, MC_USAGE, "require", "--require: \"%s\" is not among --importer",
-                             required.chosen[i].name);
+            status = mc_fail(error, MC_USAGE, "require",
+                             "--require: \"%s\" is not among --importer", required.chosen[i].name);
         }
     }
     mc_importers_free(&required);
@@ -175,8 +176,10 @@ static char *work(void *context, uint32_t index, mc_error *error)
         .kv = task->kv,
         .kv_build = task->build,
     };
-    mc_judge_options options = {.record = &record, .importers = &r->result->importers,
-                                .required = r->required, .budget = o->budget};
+    mc_judge_options options = {.record = &record,
+                                .importers = &r->result->importers,
+                                .required = r->required,
+                                .budget = o->budget};
     mc_cell cell = {0};
     mc_error why;
     mc_status status = mc_judge(&options, &cell, &why);
@@ -212,7 +215,8 @@ static void tell(runner *r)
         for (uint32_t i = 0; i < r->task_count; i++) {
             all += r->finished[i] || wanted(r, i);
         }
-        r->options->progress(r->options->context, r->done_count, all, r->result->states, r->findings);
+        r->options->progress(r->options->context, r->done_count, all, r->result->states,
+                             r->findings);
     }
 }
 
@@ -220,8 +224,8 @@ static mc_status take_line(runner *r, uint32_t index, const char *line, const ch
                            mc_error *error)
 {
     char name[MC_TASK_NAME_MAX];
-    mc_status status =
-        mc_run_decode(line, where, r->identity, &r->result->importers, name, &r->cell[index], error);
+    mc_status status = mc_run_decode(line, where, r->identity, &r->result->importers, name,
+                                     &r->cell[index], error);
     if (status != MC_OK) {
         return status;
     }
@@ -290,7 +294,8 @@ static mc_status open_results(runner *r, mc_error *error)
     r->results = open(path, flags, 0666);
     struct stat info;
     if (r->results < 0 || fstat(r->results, &info) != 0) {
-        const char *why = errno == EEXIST ? "exists already; --resume goes on with it" : strerror(errno);
+        const char *why =
+            errno == EEXIST ? "exists already; --resume goes on with it" : strerror(errno);
         return mc_fail(error, MC_IO, "results", "--results %s: %s", path, why);
     }
     FILE *file = info.st_size > 0 ? fopen(path, "re") : NULL;
@@ -422,7 +427,8 @@ static mc_status run(runner *r, mc_error *error)
     }
     if (status == MC_OK) {
         tell(r);
-        status = mc_tasks_run(r->task_count, r->options->jobs, wanted, task_name, work, done, r, error);
+        status =
+            mc_tasks_run(r->task_count, r->options->jobs, wanted, task_name, work, done, r, error);
     }
     status = status == MC_OK ? collect(r, error) : status;
     r->result->tasks = r->task_count;

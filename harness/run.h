@@ -1,10 +1,11 @@
 /* run.h: the main job: many cells, on several processes, into one result.
  *
- * The work is a numbered list of tasks, the same for the same options: one workload in one journal mode
- * under one crash model (for `kv`, one build of the v1 VFS). Each task runs in a child process of its
- * own, because SQLite's generator of random numbers is one per process and must be the task's alone,
- * and because an importer under test may crash. A child hands back one line of JSON; lines are merged
- * in task order, so neither the number of jobs nor their timing can show in the result. */
+ * The work is a numbered list of tasks, the same for the same options: one workload in one journal
+ * mode under one crash model (for `kv`, one build of the v1 VFS). Each task runs in a child process
+ * of its own, because SQLite's generator of random numbers is one per process and must be the
+ * task's alone, and because an importer under test may crash. A child hands back one line of JSON;
+ * lines are merged in task order, so neither the number of jobs nor their timing can show in the
+ * result. */
 #ifndef MIDCOMMIT_HARNESS_RUN_H
 #define MIDCOMMIT_HARNESS_RUN_H
 
@@ -70,24 +71,24 @@ typedef struct mc_run_result {
     uint64_t states;
     double seconds;
     uint32_t tasks;
-    uint32_t resumed;      /* of them, read from the results file */
-    bool batch_missing;    /* kv was asked for, and this SQLite has no batch-atomic support */
-    char skipped[400];     /* workload and mode pairs that make no sense together, as a sentence */
-    bool failed;           /* an expectation did not hold */
+    uint32_t resumed;   /* of them, read from the results file */
+    bool batch_missing; /* kv was asked for, and this SQLite has no batch-atomic support */
+    char skipped[400];  /* workload and mode pairs that make no sense together, as a sentence */
+    bool failed;        /* an expectation did not hold */
 } mc_run_result;
 
-/* Runs everything. MC_USAGE for options that name nothing; other errors name the task. `result` must be
- * zeroed and is freed with mc_run_free. */
+/* Runs everything. MC_USAGE for options that name nothing; other errors name the task. `result`
+ * must be zeroed and is freed with mc_run_free. */
 mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error *error);
 void mc_run_free(mc_run_result *result);
 
-/* One task's cell as one line of JSON (without newline; to be freed) and back. A line whose identity is
- * another than `identity` is refused. */
-char *mc_run_encode(const mc_task *task, const mc_run_options *options, const mc_importers *importers,
-                    const mc_cell *cell);
+/* One task's cell as one line of JSON (without newline; to be freed) and back. A line whose
+ * identity is another than `identity` is refused. */
+char *mc_run_encode(const mc_task *task, const mc_run_options *options,
+                    const mc_importers *importers, const mc_cell *cell);
 mc_status mc_run_decode(const char *line, const char *where, const char *identity,
-                        const mc_importers *importers, char task[MC_TASK_NAME_MAX],
-                        mc_cell *cell, mc_error *error);
+                        const mc_importers *importers, char task[MC_TASK_NAME_MAX], mc_cell *cell,
+                        mc_error *error);
 
 /* What must be equal for a line of a results file to belong to this run, as text. */
 void mc_run_identity(const mc_run_options *options, char *out, size_t size);

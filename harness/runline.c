@@ -42,8 +42,8 @@ static json_t *encode_finding(const mc_finding *f)
                      f->defect != NULL ? f->defect : "", "fails", f->fails);
 }
 
-char *mc_run_encode(const mc_task *task, const mc_run_options *options, const mc_importers *importers,
-                    const mc_cell *cell)
+char *mc_run_encode(const mc_task *task, const mc_run_options *options,
+                    const mc_importers *importers, const mc_cell *cell)
 {
     char identity[MC_RUN_IDENTITY_MAX];
     mc_run_identity(options, identity, sizeof identity);
@@ -157,8 +157,8 @@ static void decode_cell(const json_t *line, uint32_t importers, mc_cell *cell, b
 }
 
 mc_status mc_run_decode(const char *line, const char *where, const char *identity,
-                        const mc_importers *importers, char task[MC_TASK_NAME_MAX],
-                        mc_cell *cell, mc_error *error)
+                        const mc_importers *importers, char task[MC_TASK_NAME_MAX], mc_cell *cell,
+                        mc_error *error)
 {
     json_error_t why;
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &why);
@@ -182,7 +182,8 @@ mc_status mc_run_decode(const char *line, const char *where, const char *identit
     json_decref(object);
     if (!good) {
         mc_cell_free(cell);
-        return mc_fail(error, MC_MALFORMED, "results", "%s: a field is missing or out of range", where);
+        return mc_fail(error, MC_MALFORMED, "results", "%s: a field is missing or out of range",
+                       where);
     }
     return MC_OK;
 }

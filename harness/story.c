@@ -170,7 +170,8 @@ static void tell_detectors(telling *t, const mc_outcome *outcome)
         char *text = alarm ? noticed : missed;
         size_t size = alarm ? sizeof noticed : sizeof missed;
         size_t have = strlen(text);
-        (void)snprintf(text + have, size - have, "%s%s", have > 0 ? ", " : "", mc_detector_names[i]);
+        (void)snprintf(text + have, size - have, "%s%s", have > 0 ? ", " : "",
+                       mc_detector_names[i]);
     }
     if (seen != NULL && seen->inspection.complaint[0] != '\0') {
         size_t have = strlen(noticed);
@@ -209,8 +210,8 @@ static mc_status tell_difference(telling *t, const mc_image *images, mc_error *e
         char text[LINE_BYTES];
         mc_status status = mc_history_image(&j->history, t->story->snapshot, d, &t->story->arena,
                                             &expected, error);
-        status = status == MC_OK ? mc_inspect_difference(j->content.inspector, &expected, &images[d],
-                                                         text, sizeof text, error)
+        status = status == MC_OK ? mc_inspect_difference(j->content.inspector, &expected,
+                                                         &images[d], text, sizeof text, error)
                                  : status;
         if (status != MC_OK) {
             return status;
@@ -400,11 +401,17 @@ mc_status mc_story_tell(const mc_judge_options *options, size_t point, uint32_t 
     story->arena.limit_bytes = SIZE_MAX / 2;
     mc_status status = mc_judging_open(j, options, error);
     if (status == MC_OK) {
-        telling t = {.j = j, .story = story, .point = point, .cut = cut, .subject = subject,
+        telling t = {.j = j,
+                     .story = story,
+                     .point = point,
+                     .cut = cut,
+                     .subject = subject,
                      .folder = folder};
         mc_explored explored;
-        mc_visitor visitor = {.context = &t, .applied = j->trace.is_kv ? NULL : on_applied,
-                              .acked = on_acked, .state = on_state};
+        mc_visitor visitor = {.context = &t,
+                              .applied = j->trace.is_kv ? NULL : on_applied,
+                              .acked = on_acked,
+                              .state = on_state};
         story->commits = j->trace.commit_count;
         story->elements = j->trace.op_count;
         story->database_count = j->trace.database_count;

@@ -16,9 +16,9 @@ typedef struct mc_story_op {
 typedef struct mc_story_page {
     uint32_t database;
     uint32_t page;
-    const char *role;  /* "table leaf t", by the nearer snapshot */
-    const char *of;    /* "snapshot 2 and 3", "no snapshot", "absent" */
-    bool wrong;        /* it does not belong to the snapshot that the image should be */
+    const char *role; /* "table leaf t", by the nearer snapshot */
+    const char *of;   /* "snapshot 2 and 3", "no snapshot", "absent" */
+    bool wrong;       /* it does not belong to the snapshot that the image should be */
 } mc_story_page;
 
 typedef struct mc_story_answer {
@@ -35,27 +35,28 @@ typedef struct mc_story {
     uint32_t acked;
     uint32_t begun;
     uint32_t commits;
-    size_t elements; /* of the whole trace */
-    const char *verdict; /* of the subject */
+    size_t elements;                              /* of the whole trace */
+    const char *verdict;                          /* of the subject */
     mc_story_answer answer[MC_IMPORTERS_MAX + 1]; /* each importer's; the last is the control's */
     uint32_t answer_count;
     mc_story_op *op;
     uint32_t op_count;
     uint32_t snapshot; /* the page map and the difference compare with this one */
-    mc_story_page *page; /* the pages that changed between the snapshots near the crash, or are wrong */
+    mc_story_page
+        *page; /* the pages that changed between the snapshots near the crash, or are wrong */
     uint32_t page_count;
-    uint32_t pages_same; /* pages left out: they are in every snapshot near the crash */
+    uint32_t pages_same;    /* pages left out: they are in every snapshot near the crash */
     const char *difference; /* the first row that differs; or null */
-    const char *noticed;    /* detectors that raised an alarm: "integrity_check (row 3 missing ...)" */
-    const char *missed;     /* detectors that said ok */
-    size_t since;           /* the verdict is this one from this crash point on */
-    const char *before;     /* and was this one a crash point earlier; null: always this one */
+    const char *noticed; /* detectors that raised an alarm: "integrity_check (row 3 missing ...)" */
+    const char *missed;  /* detectors that said ok */
+    size_t since;        /* the verdict is this one from this crash point on */
+    const char *before;  /* and was this one a crash point earlier; null: always this one */
 } mc_story;
 
 /* Runs the workload again, stops at the state that `id` names, and gathers its story for importer
- * `subject` (an index into options->importers). options->record must be the state's own recipe. When
- * `folder` is not null, the state's files (or kv.jsonl), the subject's image (imported.db) and the
- * snapshots near the crash (snapshot-K.db) are written there; it must not exist yet. */
+ * `subject` (an index into options->importers). options->record must be the state's own recipe.
+ * When `folder` is not null, the state's files (or kv.jsonl), the subject's image (imported.db) and
+ * the snapshots near the crash (snapshot-K.db) are written there; it must not exist yet. */
 mc_status mc_story_tell(const mc_judge_options *options, size_t point, uint32_t cut,
                         uint32_t subject, const char *folder, mc_story *story, mc_error *error);
 void mc_story_free(mc_story *story);

@@ -120,7 +120,8 @@ static mc_status finish(child *c, mc_task_name_fn name, mc_task_done_fn done, vo
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || c->size == 0) {
         int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
         return mc_fail(error, MC_IO, "task-died", "%s: its process died%s%s",
-                       name(context, c->index), signal != 0 ? " of " : "", signal != 0 ? strsignal(signal) : "");
+                       name(context, c->index), signal != 0 ? " of " : "",
+                       signal != 0 ? strsignal(signal) : "");
     }
     if (c->text[0] == SAYS_ERROR) {
         mc_status what = c->size > 1 ? (mc_status)(c->text[1] - '0') : MC_IO;
@@ -148,7 +149,8 @@ static mc_status wait_for_any(child *children, uint32_t jobs, mc_task_name_fn na
 {
     struct pollfd waits[JOBS_MAX];
     for (uint32_t i = 0; i < jobs; i++) {
-        waits[i] = (struct pollfd){.fd = children[i].pid != 0 ? children[i].fd : -1, .events = POLLIN};
+        waits[i] =
+            (struct pollfd){.fd = children[i].pid != 0 ? children[i].fd : -1, .events = POLLIN};
     }
     if (poll(waits, jobs, -1) < 0 && errno != EINTR) {
         return mc_fail(error, MC_IO, "task", "cannot wait for a process: %s", strerror(errno));
@@ -175,8 +177,8 @@ static mc_status wait_for_any(child *children, uint32_t jobs, mc_task_name_fn na
 }
 
 mc_status mc_tasks_run(uint32_t count, uint32_t jobs, bool (*wanted)(void *context, uint32_t index),
-                       mc_task_name_fn name, mc_task_fn work, mc_task_done_fn done,
-                       void *context, mc_error *error)
+                       mc_task_name_fn name, mc_task_fn work, mc_task_done_fn done, void *context,
+                       mc_error *error)
 {
     assert(jobs > 0);
     jobs = jobs < JOBS_MAX ? jobs : JOBS_MAX;

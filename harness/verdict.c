@@ -17,8 +17,8 @@ static mc_verdict judge_snapshot(uint32_t class, const uint32_t *classes, uint32
     }
     for (uint32_t k = acked; k > 0; k--) {
         if (class == classes[k - 1]) {
-            return (mc_verdict){.kind = MC_STALE, .behind = acked - (k - 1),
-                                .empty = class == empty_class};
+            return (mc_verdict){
+                .kind = MC_STALE, .behind = acked - (k - 1), .empty = class == empty_class};
         }
     }
     /* Only a later snapshot has this content. No crash can show what was not yet written, so the

@@ -9,8 +9,8 @@
  *     blocked  reason     refused, though stock SQLite recovers a snapshot from the same bytes
  *     refused  reason     refused, and stock SQLite recovers no snapshot either
  *
- * Pure rules over content classes: snapshots with equal content share a class, so a commit that changed
- * nothing, or changed it back, can never turn a clean state stale. */
+ * Pure rules over content classes: snapshots with equal content share a class, so a commit that
+ * changed nothing, or changed it back, can never turn a clean state stale. */
 #ifndef MIDCOMMIT_HARNESS_VERDICT_H
 #define MIDCOMMIT_HARNESS_VERDICT_H
 
@@ -54,8 +54,9 @@ typedef struct mc_verdict {
     const char *reason;
 } mc_verdict;
 
-/* `classes[k]` is the content class of snapshot k, for k up to `begun`; `empty_class` the class without
- * schema, or MC_NO_CLASS. `control_recovers`: stock SQLite recovers some snapshot from the state. */
+/* `classes[k]` is the content class of snapshot k, for k up to `begun`; `empty_class` the class
+ * without schema, or MC_NO_CLASS. `control_recovers`: stock SQLite recovers some snapshot from the
+ * state. */
 mc_verdict mc_verdict_of(const mc_outcome *outcome, const uint32_t *classes, uint32_t acked,
                          uint32_t begun, uint32_t empty_class, bool control_recovers);
 
@@ -65,7 +66,8 @@ int mc_verdict_rank(mc_verdict_kind kind);
 /* "clean", "clean, ahead", "stale, behind 3", "stale, empty", "torn, silent", "blocked: reason". */
 void mc_verdict_text(const mc_verdict *verdict, char *out, size_t size);
 
-/* What SQLite promises after recovery: one row of the promise table per mode, synchronous and model. */
+/* What SQLite promises after recovery: one row of the promise table per mode, synchronous and
+ * model. */
 typedef enum mc_promise {
     MC_PROMISE_CLEAN,  /* every acknowledged commit is there, whole */
     MC_PROMISE_LAST,   /* consistent; the last acknowledged commit may be lost */
@@ -73,8 +75,8 @@ typedef enum mc_promise {
     MC_PROMISE_NOTHING /* anything may come out */
 } mc_promise;
 
-/* The promise for a crash of kind "kill" or "kv", and the document it comes from in `source` (static).
- * `databases`: how many are attached and written together. */
+/* The promise for a crash of kind "kill" or "kv", and the document it comes from in `source`
+ * (static). `databases`: how many are attached and written together. */
 mc_promise mc_promise_of(mc_mode mode, mc_sync sync, const char *crash, uint32_t databases,
                          const char **source);
 

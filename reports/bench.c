@@ -37,8 +37,8 @@ char *mc_report_bench_json(const mc_bench *bench)
                              mc_mode_names[row->mode], "workload", row->workload, "db_bytes",
                              (json_int_t)row->database_bytes, "trace_bytes",
                              (json_int_t)row->trace_bytes, "states", (json_int_t)row->states,
-                             "states_per_second", round(row->states_per_second), "ratio_to_baseline",
-                             round(row->ratio * 100) / 100, "peak_rss_bytes",
+                             "states_per_second", round(row->states_per_second),
+                             "ratio_to_baseline", round(row->ratio * 100) / 100, "peak_rss_bytes",
                              (json_int_t)row->peak_rss_bytes));
     }
     json_t *root = json_pack("{s:s,s:s,s:i,s:o,s:I}", "schema", "midcommit/bench/1", "sqlite",

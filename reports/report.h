@@ -12,8 +12,8 @@
  * columns. `options` is the command line that would give the same run ("" for the defaults). */
 void mc_report_table(const mc_run_result *result, const char *options, FILE *out);
 
-/* midcommit/run/1 as text, to be freed; null without memory. Everything but the keys under "timing" is a
- * function of options and seed. */
+/* midcommit/run/1 as text, to be freed; null without memory. Everything but the keys under "timing"
+ * is a function of options and seed. */
 char *mc_report_json(const mc_run_result *result);
 
 /* One screen about one state. `folder` is where its files were written, or null. */

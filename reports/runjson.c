@@ -9,26 +9,21 @@ static json_t *cell_json(const mc_run_result *result, const mc_run_cell *run, ui
 {
     const mc_cell *cell = &run->cell;
     const mc_tally *t = &cell->tally[importer];
-    json_t *object = json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:b}", "workload", run->workload, "mode",
-        mc_mode_names[run->mode], "sync", mc_sync_names[run->sync], "crash", run->crash, "importer",
-        result->importers.chosen[importer].name, "crash_points", (json_int_t)cell->explored.points,
-        "states", (json_int_t)cell->explored.states, "unique", (json_int_t)cell->unique, "exhaustive",
-        cell->explored.skipped == 0);
+    json_t *object =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:b}", "workload", run->workload, "mode",
+                  mc_mode_names[run->mode], "sync", mc_sync_names[run->sync], "crash", run->crash,
+                  "importer", result->importers.chosen[importer].name, "crash_points",
+                  (json_int_t)cell->explored.points, "states", (json_int_t)cell->explored.states,
+                  "unique", (json_int_t)cell->unique, "exhaustive", cell->explored.skipped == 0);
     const struct {
         const char *key;
         uint64_t value;
     } counts[] = {
-        {"clean", t->verdict[MC_CLEAN]},
-        {"ahead", t->ahead},
-        {"stale", t->verdict[MC_STALE]},
-        {"empty", t->empty},
-        {"torn", t->verdict[MC_TORN]},
-        {"silent", t->silent},
-        {"integrity_check_missed", t->missed},
-        {"blocked", t->verdict[MC_BLOCKED]},
-        {"refused", t->verdict[MC_REFUSED_TOO]},
-        {"control_dirty", cell->control_dirty},
+        {"clean", t->verdict[MC_CLEAN]},         {"ahead", t->ahead},
+        {"stale", t->verdict[MC_STALE]},         {"empty", t->empty},
+        {"torn", t->verdict[MC_TORN]},           {"silent", t->silent},
+        {"integrity_check_missed", t->missed},   {"blocked", t->verdict[MC_BLOCKED]},
+        {"refused", t->verdict[MC_REFUSED_TOO]}, {"control_dirty", cell->control_dirty},
         {"known_defect", cell->known_defect},
     };
     for (size_t i = 0; object != NULL && i < sizeof counts / sizeof *counts; i++) {
@@ -48,9 +43,9 @@ static void add_finding(json_t *findings, json_t *by_signature, const mc_finding
         json_object_set_new(known, "count", json_integer(count + (json_int_t)f->count));
         return;
     }
-    json_t *object = json_pack("{s:s,s:s,s:I,s:s,s:b}", "signature", f->signature, "verdict",
-                               f->verdict, "count", (json_int_t)f->count, "case", f->state, "fails",
-                               f->fails);
+    json_t *object =
+        json_pack("{s:s,s:s,s:I,s:s,s:b}", "signature", f->signature, "verdict", f->verdict,
+                  "count", (json_int_t)f->count, "case", f->state, "fails", f->fails);
     if (object != NULL && f->defect != NULL) {
         json_object_set_new(object, "known_defect", json_string(f->defect));
     }
@@ -78,12 +73,12 @@ char *mc_report_json(const mc_run_result *result)
     }
     json_decref(by_signature);
     double rate = result->seconds > 0 ? (double)result->states / result->seconds : 0;
-    json_t *root = json_pack(
-        "{s:s,s:s,s:I,s:o,s:o,s:{s:I,s:I},s:{s:f,s:f}}", "schema", "midcommit/run/1", "sqlite",
-        sqlite3_libversion(), "seed", (json_int_t)result->seed, "cells", cells, "findings", findings,
-        "recover_against_sqlite", "compared", (json_int_t)compared, "disagreements",
-        (json_int_t)disagreements, "timing", "seconds", round(result->seconds * 1000) / 1000,
-        "states_per_second", round(rate));
+    json_t *root =
+        json_pack("{s:s,s:s,s:I,s:o,s:o,s:{s:I,s:I},s:{s:f,s:f}}", "schema", "midcommit/run/1",
+                  "sqlite", sqlite3_libversion(), "seed", (json_int_t)result->seed, "cells", cells,
+                  "findings", findings, "recover_against_sqlite", "compared", (json_int_t)compared,
+                  "disagreements", (json_int_t)disagreements, "timing", "seconds",
+                  round(result->seconds * 1000) / 1000, "states_per_second", round(rate));
     char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     json_decref(root);
     return text;

@@ -16,11 +16,11 @@ static void print_window(const mc_story *story, FILE *out)
         (void)fprintf(out, "%s %5zu  %.88s\n", op->crash ? ">>" : "  ", op->number, op->text);
         if (op->crash) {
             const char *plus = strrchr(story->state, '+');
-            (void)fprintf(out, ">>        the process dies here%s%s%s\n", plus != NULL ? ", after " : "",
-                          plus != NULL ? plus + 1 : "",
-                          plus == NULL                         ? ", before this happens"
+            (void)fprintf(out, ">>        the process dies here%s%s%s\n",
+                          plus != NULL ? ", after " : "", plus != NULL ? plus + 1 : "",
+                          plus == NULL                           ? ", before this happens"
                           : strstr(story->state, "/kv:") != NULL ? " request applied"
-                                                               : " bytes of it");
+                                                                 : " bytes of it");
         }
     }
     if (story->op_count == 0 || !story->op[story->op_count - 1].crash) {
@@ -39,14 +39,16 @@ static void print_pages(const mc_story *story, FILE *out)
     if (story->page_count == 0) {
         return;
     }
-    (void)fprintf(out, "\nPages of the image that differ between the snapshots, or are wrong"
-                       " (%u others are the same):\n", story->pages_same);
+    (void)fprintf(out,
+                  "\nPages of the image that differ between the snapshots, or are wrong"
+                  " (%u others are the same):\n",
+                  story->pages_same);
     (void)fprintf(out, "  %6s  %-34s %s\n", "page", "role", "belongs to snapshot");
     uint32_t left = story->page_count;
     for (uint32_t i = 0; i < story->page_count && i < PAGES_SHOWN; i++, left--) {
         const mc_story_page *page = &story->page[i];
-        (void)fprintf(out, "%s %6u  %-34s %s%s%s\n", page->wrong ? "!!" : "  ", page->page, page->role,
-                      page->of, story->database_count > 1 ? " in " : "",
+        (void)fprintf(out, "%s %6u  %-34s %s%s%s\n", page->wrong ? "!!" : "  ", page->page,
+                      page->role, page->of, story->database_count > 1 ? " in " : "",
                       story->database_count > 1 ? story->database[page->database] : "");
     }
     if (left > 0) {
@@ -61,8 +63,10 @@ static void print_how_to_see(const mc_story *story, const char *folder, FILE *ou
                            "    sqlite3 FOLDER/imported.db 'PRAGMA integrity_check'\n");
         return;
     }
-    (void)fprintf(out, "\nSee it with stock tools:\n    sqlite3 %s/imported.db"
-                       " 'PRAGMA integrity_check'\n", folder);
+    (void)fprintf(out,
+                  "\nSee it with stock tools:\n    sqlite3 %s/imported.db"
+                  " 'PRAGMA integrity_check'\n",
+                  folder);
     (void)fprintf(out, "    sqldiff %s/snapshot-%u.db %s/imported.db\n", folder, story->snapshot,
                   folder);
 }

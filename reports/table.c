@@ -81,8 +81,8 @@ static void print_missed(const mc_tally *t, FILE *out)
     if (t->missed == torn) {
         (void)fprintf(out, "integrity_check misses all of them.\n");
     } else {
-        (void)fprintf(out, "integrity_check misses %" PRIu64 " of %" PRIu64 " of them.\n", t->missed,
-                      torn);
+        (void)fprintf(out, "integrity_check misses %" PRIu64 " of %" PRIu64 " of them.\n",
+                      t->missed, torn);
     }
 }
 
@@ -100,7 +100,8 @@ static void print_sentence(const mc_run_result *result, const char *options, FIL
                                     ? "Importing the main file without its WAL"
                                     : "Importing the main file without its journal"
                               : name;
-        (void)fprintf(out, "\n%s tears the database at %.0f %% of the crash states of %s (%s, %s);\n",
+        (void)fprintf(out,
+                      "\n%s tears the database at %.0f %% of the crash states of %s (%s, %s);\n",
                       how, 100.0 * (double)t->verdict[MC_TORN] / (double)run->cell.explored.states,
                       run->workload, mc_mode_names[run->mode], run->crash);
         print_missed(t, out);
@@ -130,8 +131,8 @@ static void print_defect(const mc_run_result *result, const mc_defect *defect, F
                       "Known defect of SQLite %s, fixed in %d.%d.%d: %s\n  (%s):\n  %" PRIu64
                       " states, first %s\n",
                       sqlite3_libversion(), defect->fixed_version / 1000000,
-                      defect->fixed_version / 1000 % 1000, defect->fixed_version % 1000, defect->name,
-                      defect->reference, states, first);
+                      defect->fixed_version / 1000 % 1000, defect->fixed_version % 1000,
+                      defect->name, defect->reference, states, first);
     }
 }
 
@@ -167,7 +168,8 @@ static void print_failures(const mc_run_result *result, const char *options, FIL
         for (uint32_t f = 0; f < cell->finding_count; f++) {
             const mc_finding *finding = &cell->finding[f];
             if (finding->fails) {
-                (void)fprintf(out, "FAILED %s: %" PRIu64 " states, first:\n    midcommit explain%s %s\n",
+                (void)fprintf(out,
+                              "FAILED %s: %" PRIu64 " states, first:\n    midcommit explain%s %s\n",
                               finding->signature, finding->count, options, finding->state);
             }
         }
@@ -181,14 +183,16 @@ static void print_limits(const mc_run_result *result, FILE *out)
         skipped += result->cell[c].cell.explored.skipped;
     }
     if (skipped > 0) {
-        (void)fprintf(out, "Cut short by --budget: %" PRIu64 " states were not visited.\n", skipped);
+        (void)fprintf(out, "Cut short by --budget: %" PRIu64 " states were not visited.\n",
+                      skipped);
     }
     if (result->skipped[0] != '\0') {
         (void)fprintf(out, "Not run: %s.\n", result->skipped);
     }
     if (result->batch_missing) {
-        (void)fprintf(out, "Not run: the batch-atomic builds of the v1 VFS; SQLite %s was compiled "
-                           "without\nSQLITE_ENABLE_BATCH_ATOMIC_WRITE.\n",
+        (void)fprintf(out,
+                      "Not run: the batch-atomic builds of the v1 VFS; SQLite %s was compiled "
+                      "without\nSQLITE_ENABLE_BATCH_ATOMIC_WRITE.\n",
                       sqlite3_libversion());
     }
 }

@@ -39,8 +39,8 @@ static mc_status keep_visit(void *context, const mc_crash *crash, mc_error *erro
     visits *v = context;
     assert_true(v->count < VISITS_MAX);
     v->visit[v->count++] = (visit){crash->point, crash->cut, crash->acked, crash->begun};
-    assert_ptr_equal(crash->op, crash->point < v->trace->op_count
-                                    ? &v->trace->op[crash->point] : NULL);
+    assert_ptr_equal(crash->op,
+                     crash->point < v->trace->op_count ? &v->trace->op[crash->point] : NULL);
     return MC_OK;
 }
 
@@ -58,7 +58,8 @@ static void add(mc_trace *trace, mc_op_kind kind, uint16_t file, uint64_t offset
     assert_int_equal(mc_trace_add(trace, op, &error), MC_OK);
 }
 
-/* Nine elements, worked out by hand. The write at 4000 of 9000 bytes crosses 4096, 8192 and 12288. */
+/* Nine elements, worked out by hand. The write at 4000 of 9000 bytes crosses 4096, 8192 and 12288.
+ */
 static void make_trace(mc_trace *trace)
 {
     static uint8_t bytes[9000];
@@ -67,21 +68,21 @@ static void make_trace(mc_trace *trace)
     uint16_t main = mc_disk_slot(&trace->base, "main.db");
     uint16_t journal = mc_disk_slot(&trace->base, "main.db-journal");
     assert_true(mc_disk_create(&trace->base, main));
-    add(trace, MC_OP_BEGUN, MC_DISK_NONE, 1, NULL, 0);        /* 0 */
-    add(trace, MC_OP_CREATE, journal, 0, NULL, 0);            /* 1 */
-    add(trace, MC_OP_WRITE, journal, 0, bytes, 4096);         /* 2: ends at a boundary, no cut */
-    add(trace, MC_OP_SYNC, journal, 0, NULL, 0);              /* 3 */
-    add(trace, MC_OP_WRITE, main, 4000, bytes, 9000);         /* 4: cut after 96, 4192, 8288 */
-    add(trace, MC_OP_DELETE, journal, 0, NULL, 0);            /* 5 */
-    add(trace, MC_OP_ACKED, MC_DISK_NONE, 1, NULL, 0);        /* 6 */
-    add(trace, MC_OP_TRUNCATE, main, 100, NULL, 0);           /* 7 */
-    add(trace, MC_OP_WRITE, main, 4096, bytes, 1);            /* 8: one byte behind a boundary */
+    add(trace, MC_OP_BEGUN, MC_DISK_NONE, 1, NULL, 0); /* 0 */
+    add(trace, MC_OP_CREATE, journal, 0, NULL, 0);     /* 1 */
+    add(trace, MC_OP_WRITE, journal, 0, bytes, 4096);  /* 2: ends at a boundary, no cut */
+    add(trace, MC_OP_SYNC, journal, 0, NULL, 0);       /* 3 */
+    add(trace, MC_OP_WRITE, main, 4000, bytes, 9000);  /* 4: cut after 96, 4192, 8288 */
+    add(trace, MC_OP_DELETE, journal, 0, NULL, 0);     /* 5 */
+    add(trace, MC_OP_ACKED, MC_DISK_NONE, 1, NULL, 0); /* 6 */
+    add(trace, MC_OP_TRUNCATE, main, 100, NULL, 0);    /* 7 */
+    add(trace, MC_OP_WRITE, main, 4096, bytes, 1);     /* 8: one byte behind a boundary */
 }
 
 static const visit expected_visits[] = {
-    {0, 0, 0, 0}, {1, 0, 0, 1}, {2, 0, 0, 1}, {3, 0, 0, 1}, {4, 0, 0, 1},
+    {0, 0, 0, 0},  {1, 0, 0, 1},    {2, 0, 0, 1},    {3, 0, 0, 1}, {4, 0, 0, 1},
     {4, 96, 0, 1}, {4, 4192, 0, 1}, {4, 8288, 0, 1}, {5, 0, 0, 1}, {6, 0, 0, 1},
-    {7, 0, 1, 1}, {8, 0, 1, 1}, {9, 0, 1, 1},
+    {7, 0, 1, 1},  {8, 0, 1, 1},    {9, 0, 1, 1},
 };
 enum { EXPECTED = sizeof expected_visits / sizeof *expected_visits };
 
@@ -181,12 +182,17 @@ static void kill_states_equal_a_naive_rebuild(void **unused)
         const char *workload;
         mc_mode mode;
         uint32_t page_size;
-    } cells[] = {{"grow", MC_MODE_DELETE, 4096}, {"equal", MC_MODE_WAL, 4096},
-                 {"attach", MC_MODE_PERSIST, 4096}, {"grow", MC_MODE_WAL, 65536}};
+    } cells[] = {{"grow", MC_MODE_DELETE, 4096},
+                 {"equal", MC_MODE_WAL, 4096},
+                 {"attach", MC_MODE_PERSIST, 4096},
+                 {"grow", MC_MODE_WAL, 65536}};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
-        mc_record_options options = {.workload = cells[i].workload, .mode = cells[i].mode,
-                                     .sync = MC_SYNC_FULL, .page_size = cells[i].page_size,
-                                     .txns = 2, .seed = 1};
+        mc_record_options options = {.workload = cells[i].workload,
+                                     .mode = cells[i].mode,
+                                     .sync = MC_SYNC_FULL,
+                                     .page_size = cells[i].page_size,
+                                     .txns = 2,
+                                     .seed = 1};
         mc_trace trace = {0};
         mc_error error;
         mc_disk base = {0};
@@ -226,7 +232,8 @@ static mc_status hear(void *context, const mc_op *op, uint32_t from, uint32_t to
         assert_int_equal(mc_trace_apply(&h->copy, op, UINT32_MAX, error), MC_OK);
     } else {
         assert_true(from <= to && to <= op->size);
-        assert_true(mc_disk_write(&h->copy, op->file, op->offset + from, op->data + from, to - from));
+        assert_true(
+            mc_disk_write(&h->copy, op->file, op->offset + from, op->data + from, to - from));
     }
     return MC_OK;
 }
@@ -254,7 +261,8 @@ static void what_was_applied_is_told(void **unused)
     assert_true(mc_disk_copy(&h.copy, &trace.base));
     mc_visitor visitor = {&h, hear, NULL, compare_heard};
     assert_int_equal(mc_kill_explore(&trace, &trace.base, 0, &visitor, &out, &error), MC_OK);
-    assert_int_equal(h.calls, 10); /* seven elements that are no marks, one of them in four pieces */
+    assert_int_equal(h.calls,
+                     10); /* seven elements that are no marks, one of them in four pieces */
     mc_disk_free(&h.copy);
     mc_trace_free(&trace);
 }
@@ -272,8 +280,8 @@ static mc_status check_store(void *context, const mc_crash *crash, mc_error *err
         begun = op->kind == MC_OP_BEGUN ? (uint32_t)op->offset : begun;
         acked = op->kind == MC_OP_ACKED ? (uint32_t)op->offset : acked;
         if (op->kind >= MC_OP_KV_PUT && op->kind <= MC_OP_KV_DELETE_RANGE) {
-            assert_int_equal(mc_kvstore_apply(&naive, op->kind, op->data, op->size, op->offset,
-                                              error), MC_OK);
+            assert_int_equal(
+                mc_kvstore_apply(&naive, op->kind, op->data, op->size, op->offset, error), MC_OK);
         }
     }
     assert_int_equal(crash->acked, acked);
@@ -292,9 +300,14 @@ static void kv_visits_each_request_before_and_after(void **unused)
 {
     (void)unused;
     for (int build = 0; build < MC_KV_BUILDS; build++) {
-        mc_record_options options = {.workload = "grow", .mode = MC_MODE_DELETE,
-                                     .sync = MC_SYNC_NORMAL, .page_size = 4096, .txns = 3,
-                                     .seed = 1, .kv = true, .kv_build = (mc_kv_build)build};
+        mc_record_options options = {.workload = "grow",
+                                     .mode = MC_MODE_DELETE,
+                                     .sync = MC_SYNC_NORMAL,
+                                     .page_size = 4096,
+                                     .txns = 3,
+                                     .seed = 1,
+                                     .kv = true,
+                                     .kv_build = (mc_kv_build)build};
         mc_trace trace = {0};
         mc_error error;
         mc_kvstore store = {0};
@@ -343,18 +356,26 @@ static void write_program(char *path, int rows)
 {
     int file = mkstemps(path, 4);
     assert_true(file >= 0);
-    assert_true(dprintf(file, "CREATE TABLE t(x);\n"
+    assert_true(
+        dprintf(file,
+                "CREATE TABLE t(x);\n"
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)\n"
                 "INSERT INTO t SELECT randomblob(3000) FROM n;\n"
                 "-- @program\nPRAGMA cache_size=1000;\nUPDATE t SET x = zeroblob(3000);\n"
-                "@reopen\nUPDATE t SET x = 1;\n", rows) > 0);
+                "@reopen\nUPDATE t SET x = 1;\n",
+                rows) > 0);
     assert_int_equal(close(file), 0);
 }
 
 static size_t orphan_states(const char *path, mc_kv_build build)
 {
-    mc_record_options options = {.workload = path, .mode = MC_MODE_DELETE, .sync = MC_SYNC_NORMAL,
-                                 .page_size = 4096, .seed = 1, .kv = true, .kv_build = build};
+    mc_record_options options = {.workload = path,
+                                 .mode = MC_MODE_DELETE,
+                                 .sync = MC_SYNC_NORMAL,
+                                 .page_size = 4096,
+                                 .seed = 1,
+                                 .kv = true,
+                                 .kv_build = build};
     mc_trace trace = {0};
     mc_error error;
     mc_kvstore store = {0};
@@ -372,8 +393,9 @@ static size_t orphan_states(const char *path, mc_kv_build build)
     return v.count;
 }
 
-/* Promise: the two ways in which v1 deleted a journal differ in what a crash leaves of it: the native
- * one passes a state with chunks and no metadata, the other one only with more than 127 chunks. */
+/* Promise: the two ways in which v1 deleted a journal differ in what a crash leaves of it: the
+ * native one passes a state with chunks and no metadata, the other one only with more than 127
+ * chunks. */
 static void both_ways_of_deleting_are_crashed(void **unused)
 {
     (void)unused;

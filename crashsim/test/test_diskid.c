@@ -70,7 +70,8 @@ static mc_hash128 fresh_id(const mc_disk *disk)
     return out;
 }
 
-/* Promise: kept up to date over any operations, the id is the one that reading the whole disk gives. */
+/* Promise: kept up to date over any operations, the id is the one that reading the whole disk
+ * gives. */
 static void following_equals_reading(void **unused)
 {
     (void)unused;

@@ -12,17 +12,17 @@
 #include "core/importer.h"
 
 typedef struct plant_rules {
-    bool ignore_journal;        /* a hot journal is not played back */
-    bool play_cold;             /* a journal whose header is zeroed is played back */
+    bool ignore_journal; /* a hot journal is not played back */
+    bool play_cold;      /* a journal whose header is zeroed is played back */
     bool skip_journal_checksum;
     bool drop_last_record;
-    bool keep_size;             /* main's size comes from the file, not from the journal */
-    bool ignore_super;          /* a journal is played though its super-journal is gone */
+    bool keep_size;    /* main's size comes from the file, not from the journal */
+    bool ignore_super; /* a journal is played though its super-journal is gone */
     bool ignore_wal;
-    bool one_frame_early;       /* the last frame that counts is left out */
-    bool past_last_commit;      /* frames after the last commit are taken, too */
+    bool one_frame_early;  /* the last frame that counts is left out */
+    bool past_last_commit; /* frames after the last commit are taken, too */
     bool skip_wal_checksum;
-    bool old_salts;             /* frames of an older generation of the WAL are taken */
+    bool old_salts; /* frames of an older generation of the WAL are taken */
 } plant_rules;
 
 enum { PLANT_PAGES_MAX = 4096 };

@@ -1,7 +1,7 @@
 /* test_follow.c: what is followed from state to state is what a fresh look at each state gives.
  *
- * Small traces are compared at every state; of large ones a seeded part is, and every state of them is
- * followed. */
+ * Small traces are compared at every state; of large ones a seeded part is, and every state of them
+ * is followed. */
 #include "harness/test/walk.h"
 
 #include "harness/control.h"
@@ -177,7 +177,8 @@ static void following_holds_at_other_page_sizes(void **unused)
 {
     (void)unused;
     compared total = {0};
-    static const char *const names[] = {"grow", "inplace", "overflow", "shrink", "attach", "walreset"};
+    static const char *const names[] = {"grow",   "inplace", "overflow",
+                                        "shrink", "attach",  "walreset"};
     static const uint32_t sizes[] = {512, 1024, 65536};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
@@ -238,8 +239,13 @@ static void damage(walk *w, compared *c)
         at = walk_random(&c->random) % 2 == 0 ? at / 512 * 512 : at;
         disturb(w, (mc_op){.kind = MC_OP_TRUNCATE, .file = file, .offset = at}, 0);
     } else {
-        disturb(w, (mc_op){.kind = MC_OP_WRITE, .file = file, .offset = at, .size = 1,
-                           .data = &bytes[walk_random(&c->random) % 4]}, 1);
+        disturb(w,
+                (mc_op){.kind = MC_OP_WRITE,
+                        .file = file,
+                        .offset = at,
+                        .size = 1,
+                        .data = &bytes[walk_random(&c->random) % 4]},
+                1);
     }
 }
 
@@ -277,18 +283,20 @@ static void stumble(const mc_record_options *options, uint64_t seed, compared *t
     total->imported += c.imported;
 }
 
-/* Promise: the follower keeps saying what the importers say when operations are lost or cut and files
- * damaged on the way, so it does not live from what SQLite's own order of writing happens to avoid. */
+/* Promise: the follower keeps saying what the importers say when operations are lost or cut and
+ * files damaged on the way, so it does not live from what SQLite's own order of writing happens to
+ * avoid. */
 static void following_holds_on_damaged_states(void **unused)
 {
     (void)unused;
     static const struct {
         const char *workload;
         mc_mode mode;
-    } cells[] = {{"inplace", MC_MODE_DELETE}, {"grow", MC_MODE_DELETE}, {"shrink", MC_MODE_PERSIST},
-                 {"grow", MC_MODE_WAL}, {"walreset", MC_MODE_WAL}, {"modes", MC_MODE_WAL},
-                 {"modes", MC_MODE_DELETE}, {"attach", MC_MODE_DELETE}, {"vacuum", MC_MODE_TRUNCATE},
-                 {"equal", MC_MODE_OFF}};
+    } cells[] = {{"inplace", MC_MODE_DELETE},  {"grow", MC_MODE_DELETE},
+                 {"shrink", MC_MODE_PERSIST},  {"grow", MC_MODE_WAL},
+                 {"walreset", MC_MODE_WAL},    {"modes", MC_MODE_WAL},
+                 {"modes", MC_MODE_DELETE},    {"attach", MC_MODE_DELETE},
+                 {"vacuum", MC_MODE_TRUNCATE}, {"equal", MC_MODE_OFF}};
     compared total = {0};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         mc_record_options options = walk_options(cells[i].workload, cells[i].mode);
@@ -328,8 +336,8 @@ static void lie(walk *w, const mc_crash *crash)
     compare_importer(w, c, "recover", mc_follow_recover, MC_VIEW_RECOVERED, crash);
 }
 
-/* Promise: a journal that claims billions of pages costs no memory for them, gives what the importer
- * gives, and is forgotten when it says the truth again. */
+/* Promise: a journal that claims billions of pages costs no memory for them, gives what the
+ * importer gives, and is forgotten when it says the truth again. */
 static void sizes_that_lie_cost_nothing(void **unused)
 {
     (void)unused;
@@ -386,7 +394,8 @@ static void compare_controls(walk *w, const mc_crash *crash)
     }
 }
 
-/* Promise: the control, whose connections serve many states, recovers what a new connection does. */
+/* Promise: the control, whose connections serve many states, recovers what a new connection does.
+ */
 static void a_reused_control_recovers_as_a_fresh_one(void **unused)
 {
     (void)unused;
@@ -405,8 +414,8 @@ static void a_reused_control_recovers_as_a_fresh_one(void **unused)
     }
 }
 
-/* Promise: on every distinct state of every workload, `recover` and stock SQLite make the same of it,
- * on files in every mode and on the v1 store. */
+/* Promise: on every distinct state of every workload, `recover` and stock SQLite make the same of
+ * it, on files in every mode and on the v1 store. */
 static void recover_agrees_with_sqlite(void **unused)
 {
     (void)unused;

@@ -49,7 +49,8 @@ static void check_witness(mc_trace *trace, mc_history *history)
             assert_int_not_equal(witness->page_count, MC_WITNESS_NONE);
             assert_int_equal(history->snapshot[k].page_count[d], witness->page_count);
             for (uint32_t page = 1; page <= witness->page_count; page++) {
-                assert_int_equal(mc_history_page(history, k, d, page), witness->page_hash[page - 1]);
+                assert_int_equal(mc_history_page(history, k, d, page),
+                                 witness->page_hash[page - 1]);
                 witnessed_pages++;
             }
             assert_int_equal(mc_history_page(history, k, d, witness->page_count + 1), MC_ANY);
@@ -109,7 +110,8 @@ static void compare_images(const mc_trace *trace, const mc_history *history, con
         sqlite3 *db = NULL;
         assert_int_equal(sqlite3_open_v2(trace->database[d], &db,
                                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                                         mc_memvfs_name(vfs)), SQLITE_OK);
+                                         mc_memvfs_name(vfs)),
+                         SQLITE_OK);
         sqlite3_int64 size = 0;
         unsigned char *bytes = sqlite3_serialize(db, "main", &size, 0);
         assert_int_equal(size, (sqlite3_int64)image.page_count * image.page_size);

@@ -3,7 +3,8 @@
 
 enum { DATABASES = 3, SNAPSHOTS = 12, PAGES = 14, VIEWS = 2, ROUNDS = 400, STEPS = 150 };
 
-/* The plain truth: every page of every snapshot and of every view. 0 is "undefined" in a snapshot. */
+/* The plain truth: every page of every snapshot and of every view. 0 is "undefined" in a snapshot.
+ */
 typedef struct plain {
     uint32_t databases;
     uint32_t snapshots;
@@ -46,8 +47,8 @@ static void draw_snapshot(plain *p, uint32_t k)
 /* The history that history.c would have derived: base and differences, some of them void. */
 static void make_history(const plain *p, mc_history *h)
 {
-    *h = (mc_history){.database_count = p->databases, .page_size = 512,
-                      .snapshot_count = p->snapshots};
+    *h = (mc_history){
+        .database_count = p->databases, .page_size = 512, .snapshot_count = p->snapshots};
     h->snapshot = calloc(p->snapshots, sizeof *h->snapshot);
     h->delta = calloc((size_t)SNAPSHOTS * DATABASES * PAGES, sizeof *h->delta);
     for (uint32_t k = 0; k < p->snapshots; k++) {
@@ -213,8 +214,9 @@ static void ids_are_equal_exactly_for_equal_images(void **unused)
                     same = p.view_hash[0][d][i] == p.view_hash[1][d][i];
                 }
             }
-            assert_int_equal(mc_hash128_equal(mc_oracle_image_id(&oracle, 0),
-                                              mc_oracle_image_id(&oracle, 1)), same);
+            assert_int_equal(
+                mc_hash128_equal(mc_oracle_image_id(&oracle, 0), mc_oracle_image_id(&oracle, 1)),
+                same);
             equal += same;
             different += !same;
         }
@@ -225,7 +227,8 @@ static void ids_are_equal_exactly_for_equal_images(void **unused)
     assert_true(different > 200);
 }
 
-/* Promise: set_image makes the view that image, whatever it was, and forgets pages behind its end. */
+/* Promise: set_image makes the view that image, whatever it was, and forgets pages behind its end.
+ */
 static void an_image_replaces_the_view(void **unused)
 {
     (void)unused;

@@ -42,7 +42,8 @@ typedef struct planted {
 
 static const planted plants[] = {
     {&ignores_a_hot_journal, "inplace", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
-    {&plays_a_cold_journal, "inplace", MC_MODE_PERSIST, MC_SYNC_FULL, 1u << MC_STALE | 1u << MC_TORN},
+    {&plays_a_cold_journal, "inplace", MC_MODE_PERSIST, MC_SYNC_FULL,
+     1u << MC_STALE | 1u << MC_TORN},
     {&skips_journal_checksums, "inplace", MC_MODE_PERSIST, MC_SYNC_OFF, 1u << MC_TORN},
     {&drops_the_last_record, "spill", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
     {&takes_the_size_from_the_file, "grow", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
@@ -66,20 +67,22 @@ static uint64_t failing_findings(const mc_cell *cell, uint32_t importer)
     return states;
 }
 
-/* Promise: each planted mistake gives states that are not clean though SQLite's are, as findings that
- * fail the run, with the verdict that the mistake must give; the right importer, judged beside it on
- * the same states, gives none. */
+/* Promise: each planted mistake gives states that are not clean though SQLite's are, as findings
+ * that fail the run, with the verdict that the mistake must give; the right importer, judged beside
+ * it on the same states, gives none. */
 static void every_planted_mistake_is_caught(void **unused)
 {
     (void)unused;
     for (size_t i = 0; i < sizeof plants / sizeof *plants; i++) {
         const planted *p = &plants[i];
-        mc_importers importers = {
-            .chosen = {{MC_IMPORTER_SO, "so:right", &right, NULL},
-                       {MC_IMPORTER_SO, "so:planted", p->importer, NULL}},
-            .count = 2};
-        mc_record_options record = {.workload = p->workload, .mode = p->mode, .sync = p->sync,
-                                    .page_size = 4096, .seed = 1};
+        mc_importers importers = {.chosen = {{MC_IMPORTER_SO, "so:right", &right, NULL},
+                                             {MC_IMPORTER_SO, "so:planted", p->importer, NULL}},
+                                  .count = 2};
+        mc_record_options record = {.workload = p->workload,
+                                    .mode = p->mode,
+                                    .sync = p->sync,
+                                    .page_size = 4096,
+                                    .seed = 1};
         mc_judge_options options = {&record, &importers, 3, 0};
         mc_cell cell = {0};
         mc_error error;
@@ -113,8 +116,12 @@ static void what_is_not_required_does_not_fail(void **unused)
     (void)unused;
     mc_importers importers = {
         .chosen = {{MC_IMPORTER_SO, "so:planted", &ignores_a_hot_journal, NULL}}, .count = 1};
-    mc_record_options record = {.workload = "inplace", .mode = MC_MODE_DELETE,
-                                .sync = MC_SYNC_FULL, .page_size = 4096, .txns = 1, .seed = 1};
+    mc_record_options record = {.workload = "inplace",
+                                .mode = MC_MODE_DELETE,
+                                .sync = MC_SYNC_FULL,
+                                .page_size = 4096,
+                                .txns = 1,
+                                .seed = 1};
     mc_judge_options options = {&record, &importers, 0, 0};
     mc_cell cell = {0};
     mc_error error;
@@ -141,7 +148,8 @@ static mc_status other_size(const mc_input *input, mc_arena *arena, mc_import *o
 }
 
 /* The right bytes under a wrong page size. */
-static const mc_importer wrong_page_size = {MC_IMPORTER_ABI, "wrong_page_size", "planted", other_size};
+static const mc_importer wrong_page_size = {MC_IMPORTER_ABI, "wrong_page_size", "planted",
+                                            other_size};
 
 static mc_status refuse_all(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error)
 {
@@ -165,18 +173,21 @@ static mc_status import_nothing(const mc_input *input, mc_arena *arena, mc_impor
 
 static const mc_importer empties = {MC_IMPORTER_ABI, "empties", "planted", import_nothing};
 
-/* Promise: images of another page size are torn, refusals of good data blocked, and an empty image is
- * stale-empty once something was acknowledged: never clean. */
+/* Promise: images of another page size are torn, refusals of good data blocked, and an empty image
+ * is stale-empty once something was acknowledged: never clean. */
 static void gross_mistakes_get_their_names(void **unused)
 {
     (void)unused;
-    mc_importers importers = {
-        .chosen = {{MC_IMPORTER_SO, "so:size", &wrong_page_size, NULL},
-                   {MC_IMPORTER_SO, "so:refuses", &refuses, NULL},
-                   {MC_IMPORTER_SO, "so:empties", &empties, NULL}},
-        .count = 3};
-    mc_record_options record = {.workload = "grow", .mode = MC_MODE_DELETE, .sync = MC_SYNC_FULL,
-                                .page_size = 4096, .txns = 3, .seed = 1};
+    mc_importers importers = {.chosen = {{MC_IMPORTER_SO, "so:size", &wrong_page_size, NULL},
+                                         {MC_IMPORTER_SO, "so:refuses", &refuses, NULL},
+                                         {MC_IMPORTER_SO, "so:empties", &empties, NULL}},
+                              .count = 3};
+    mc_record_options record = {.workload = "grow",
+                                .mode = MC_MODE_DELETE,
+                                .sync = MC_SYNC_FULL,
+                                .page_size = 4096,
+                                .txns = 3,
+                                .seed = 1};
     mc_judge_options options = {&record, &importers, 7, 0};
     mc_cell cell = {0};
     mc_error error;

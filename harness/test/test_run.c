@@ -1,5 +1,6 @@
 /* test_run.c: the command: equal runs give equal bytes, counts add up, errors are one line, results
- * can be resumed and put together from shards, and a user's importers and programs are taken as told. */
+ * can be resumed and put together from shards, and a user's importers and programs are taken as
+ * told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -153,7 +154,8 @@ static void counts_add_up(void **unused)
         json_int_t states = number(cell, "states");
         assert_true(states > 8);
         assert_int_equal(number(cell, "clean") + number(cell, "stale") + number(cell, "torn") +
-                         number(cell, "blocked") + number(cell, "refused"), states);
+                             number(cell, "blocked") + number(cell, "refused"),
+                         states);
         assert_true(number(cell, "ahead") <= number(cell, "clean"));
         assert_true(number(cell, "empty") <= number(cell, "stale"));
         assert_true(number(cell, "silent") <= number(cell, "torn"));
@@ -222,17 +224,48 @@ static void wrong_usage_is_one_line(void **unused)
 {
     (void)unused;
     static const char *const wrong[] = {
-        "", "nonsense", "run surplus", "run --unknown", "run --mode", "run --mode=", "run --mode wall",
-        "run --mode delete,", "run --sync maybe", "run --sync off,full", "run --crash fire",
-        "run --importer nobody", "run --importer ''", "run --importer recover,recover",
-        "run --importer exec:", "run --importer so:", "run --importer so:./missing.so",
-        "run --workload nobody", "run --workload ''", "run --txns 0", "run --txns -1", "run --txns x",
-        "run --txns 99999999999999999999", "run --page-size 1000", "run --page-size 256",
-        "run --page-size 131072", "run --cache-pages 0", "run --seed -1", "run --seed 1x",
-        "run --budget 0", "run --shard 0/2", "run --shard 3/2", "run --shard 1", "run --shard 1/2x",
-        "run --jobs 0", "run --jobs 65", "run --resume", "run --require nobody",
-        "run --importer recover --require abandon", "run --quiet=yes",
-        "run --workload checkpoint --mode delete", "run --mode memory --crash kv",
+        "",
+        "nonsense",
+        "run surplus",
+        "run --unknown",
+        "run --mode",
+        "run --mode=",
+        "run --mode wall",
+        "run --mode delete,",
+        "run --sync maybe",
+        "run --sync off,full",
+        "run --crash fire",
+        "run --importer nobody",
+        "run --importer ''",
+        "run --importer recover,recover",
+        "run --importer exec:",
+        "run --importer so:",
+        "run --importer so:./missing.so",
+        "run --workload nobody",
+        "run --workload ''",
+        "run --txns 0",
+        "run --txns -1",
+        "run --txns x",
+        "run --txns 99999999999999999999",
+        "run --page-size 1000",
+        "run --page-size 256",
+        "run --page-size 131072",
+        "run --cache-pages 0",
+        "run --seed -1",
+        "run --seed 1x",
+        "run --budget 0",
+        "run --shard 0/2",
+        "run --shard 3/2",
+        "run --shard 1",
+        "run --shard 1/2x",
+        "run --jobs 0",
+        "run --jobs 65",
+        "run --resume",
+        "run --require nobody",
+        "run --importer recover --require abandon",
+        "run --quiet=yes",
+        "run --workload checkpoint --mode delete",
+        "run --mode memory --crash kv",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         output o = run("%s", wrong[i]);
@@ -313,14 +346,16 @@ static void foreign_results_are_refused(void **unused)
     done(&o);
 }
 
-/* Promise: shards share the work without overlap; their result files together are the whole run's. */
+/* Promise: shards share the work without overlap; their result files together are the whole run's.
+ */
 static void shards_together_are_the_whole(void **unused)
 {
     (void)unused;
     char *whole = result_of(SMALL);
     for (int part = 1; part <= 3; part++) {
         char options[200];
-        (void)snprintf(options, sizeof options, SMALL "--shard %d/3 --results s%d.jsonl", part, part);
+        (void)snprintf(options, sizeof options, SMALL "--shard %d/3 --results s%d.jsonl", part,
+                       part);
         char *piece = result_of(options);
         assert_string_not_equal(piece, whole);
         free(piece);
@@ -354,7 +389,7 @@ static void programs_are_importers(void **unused)
 {
     (void)unused;
     char *text = result_of(EXEC_CELL "--require recover --importer "
-                           "'abandon,recover,exec:cp main.db out.db,exec:exit 3'");
+                                     "'abandon,recover,exec:cp main.db out.db,exec:exit 3'");
     json_t *abandon = cell_of(text, 0);
     json_t *copied = cell_of(text, 2);
     json_t *refused = cell_of(text, 3);
@@ -376,7 +411,8 @@ static void programs_are_importers(void **unused)
         assert_non_null(strstr(o.err, "inplace/delete/full/kill"));
         done(&o);
     }
-    text = result_of(EXEC_CELL "--require recover --importer 'recover,exec:echo no database > out.db'");
+    text = result_of(EXEC_CELL
+                     "--require recover --importer 'recover,exec:echo no database > out.db'");
     json_t *junk = cell_of(text, 1);
     assert_int_equal(number(junk, "torn"), number(junk, "states"));
     assert_int_equal(number(junk, "silent"), 0);
@@ -447,13 +483,13 @@ static void files_are_workloads(void **unused)
 {
     (void)unused;
     write_text("good.sql", "CREATE TABLE t(a, b);\n-- @program\nINSERT INTO t VALUES(1, 2);\n"
-               "UPDATE t SET b = 3;\n");
+                           "UPDATE t SET b = 3;\n");
     write_text("syntax.sql", "CREATE TABLE t(a);\n-- @program\nINSERT INTO nowhere VALUES(1);\n");
     write_text("idle.sql", "CREATE TABLE t(a);\n-- @program\nSELECT * FROM t;\n");
     write_text("binary.sql", "CREATE TABLE t(a);\n\xff\xfe\x01\n");
     write_text("empty.sql", "");
     write_text("sizes.sql", "CREATE TABLE t(a);\n-- @program\nINSERT INTO t VALUES(1);\n"
-               "PRAGMA page_size=1024;\nVACUUM;\n");
+                            "PRAGMA page_size=1024;\nVACUUM;\n");
     char *text = result_of("--workload ./good.sql --crash kill --require recover,sqlite");
     json_t *cell = cell_of(text, 2);
     assert_string_equal(json_string_value(json_object_get(cell, "workload")), "./good.sql");

@@ -20,9 +20,9 @@ static void judge_cell(const mc_record_options *record, const char *list, mc_cel
     mc_importers_free(&importers);
 }
 
-/* Trap: commits that change nothing, or bring old content back, are several commits with one content.
- * Promise: such snapshots share a class, and an image with that content is clean wherever one of
- * them is acked or begun, never "behind" by the others. */
+/* Trap: commits that change nothing, or bring old content back, are several commits with one
+ * content. Promise: such snapshots share a class, and an image with that content is clean wherever
+ * one of them is acked or begun, never "behind" by the others. */
 static void equal_contents_are_one_content(void **unused)
 {
     (void)unused;
@@ -44,7 +44,8 @@ static void equal_contents_are_one_content(void **unused)
                         content.classes[k] != content.classes[k - 1];
         }
         mc_outcome outcome = {.kind = MC_OUTCOME_SNAPSHOT, .content_class = content.classes[k - 1]};
-        mc_verdict verdict = mc_verdict_of(&outcome, content.classes, k, k, content.empty_class, true);
+        mc_verdict verdict =
+            mc_verdict_of(&outcome, content.classes, k, k, content.empty_class, true);
         bool same = content.classes[k] == content.classes[k - 1];
         assert_int_equal(verdict.kind, same ? MC_CLEAN : MC_STALE);
     }
@@ -97,8 +98,8 @@ static void count_undefined(walk *w, const mc_crash *crash)
 }
 
 /* Trap: a freed page is not journalled when it is used again, so after a rollback its old bytes are
- * not back. Promise: such pages do not count; every recovered state matches by pages alone, and there
- * are states in which only pages of the freelist differ. */
+ * not back. Promise: such pages do not count; every recovered state matches by pages alone, and
+ * there are states in which only pages of the freelist differ. */
 static void freelist_leaves_do_not_count(void **unused)
 {
     (void)unused;
@@ -137,7 +138,8 @@ static void count_versions(walk *w, const mc_crash *crash)
 }
 
 /* Trap: a change of the journal mode rewrites page 1 (versions, counters) without changing what the
- * database says. Promise: such states match by pages, and there are some that differ in just that. */
+ * database says. Promise: such states match by pages, and there are some that differ in just that.
+ */
 static void a_mode_change_is_no_other_content(void **unused)
 {
     (void)unused;
@@ -152,8 +154,8 @@ static void a_mode_change_is_no_other_content(void **unused)
     }
 }
 
-/* A database of `pages` pages whose header counts `counted`, as one written by an old library, which
- * moves the change counter and leaves the count alone. */
+/* A database of `pages` pages whose header counts `counted`, as one written by an old library,
+ * which moves the change counter and leaves the count alone. */
 static void forge_base(mc_trace *trace, uint32_t pages, uint32_t counted, bool valid)
 {
     mc_record_options record = walk_options("inplace", MC_MODE_DELETE);
@@ -192,8 +194,8 @@ static void assert_pages(uint32_t pages, uint32_t counted, bool valid, uint32_t 
     mc_trace_free(&trace);
 }
 
-/* Trap: the header's page count. Promise: it counts only if it is not zero and the change counter is
- * the one that it was written with; else the file's size does. */
+/* Trap: the header's page count. Promise: it counts only if it is not zero and the change counter
+ * is the one that it was written with; else the file's size does. */
 static void the_page_count_counts_only_when_valid(void **unused)
 {
     (void)unused;
@@ -227,8 +229,11 @@ static void tear_header(walk *w, const mc_crash *crash)
         uint8_t whole[16];
         memcpy(whole, disk->file[journal].data + 12, sizeof whole);
         assert_true(mc_disk_write(disk, journal, from, zeros, (size_t)(28 - from)));
-        mc_op op = {.kind = MC_OP_WRITE, .file = journal, .offset = from,
-                    .size = (uint32_t)(28 - from), .data = zeros};
+        mc_op op = {.kind = MC_OP_WRITE,
+                    .file = journal,
+                    .offset = from,
+                    .size = (uint32_t)(28 - from),
+                    .data = zeros};
         uint64_t size = disk->file[journal].size;
         walk_check(mc_follow_applied(w->follow, &op, 0, op.size, size, &error), &error, "follow");
         const char *reason = NULL;
@@ -253,8 +258,9 @@ static void tear_header(walk *w, const mc_crash *crash)
     }
 }
 
-/* Trap: a journal header torn so that magic and record count are there and the sizes are not. Promise:
- * recovery makes of it what SQLite makes of it, whichever field is the first one missing. */
+/* Trap: a journal header torn so that magic and record count are there and the sizes are not.
+ * Promise: recovery makes of it what SQLite makes of it, whichever field is the first one missing.
+ */
 static void a_torn_journal_header_is_read_as_sqlite_reads_it(void **unused)
 {
     (void)unused;
@@ -270,8 +276,9 @@ static void a_torn_journal_header_is_read_as_sqlite_reads_it(void **unused)
     }
 }
 
-/* Trap: a WAL database whose main file has no schema yet looks like a good, empty database. Promise:
- * importing main alone is stale, empty, as soon as a commit was acknowledged, and not before. */
+/* Trap: a WAL database whose main file has no schema yet looks like a good, empty database.
+ * Promise: importing main alone is stale, empty, as soon as a commit was acknowledged, and not
+ * before. */
 static void a_main_file_without_schema_is_stale(void **unused)
 {
     (void)unused;
@@ -334,9 +341,9 @@ static void write_program(char *path)
     assert_int_equal(close(file), 0);
 }
 
-/* Trap: deleting the journal is the commit, and a crash in the middle of it leaves its chunks. Promise:
- * chunks without metadata are no journal. The commit did happen, so recover is ahead there, as SQLite
- * is; who takes the chunks for a journal undoes it. */
+/* Trap: deleting the journal is the commit, and a crash in the middle of it leaves its chunks.
+ * Promise: chunks without metadata are no journal. The commit did happen, so recover is ahead
+ * there, as SQLite is; who takes the chunks for a journal undoes it. */
 static void orphan_chunks_are_no_journal(void **unused)
 {
     (void)unused;

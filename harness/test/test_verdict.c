@@ -53,10 +53,12 @@ static void verdicts_are_the_contracts(void **unused)
     uint32_t seen = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const row *r = &rows[i];
-        mc_outcome outcome = {.kind = r->kind, .content_class = r->class, .noticed = r->class,
+        mc_outcome outcome = {.kind = r->kind,
+                              .content_class = r->class,
+                              .noticed = r->class,
                               .reason = "wal-exists"};
-        mc_verdict verdict = mc_verdict_of(&outcome, classes, r->acked, r->begun, 0,
-                                           r->control_recovers);
+        mc_verdict verdict =
+            mc_verdict_of(&outcome, classes, r->acked, r->begun, 0, r->control_recovers);
         char text[64];
         mc_verdict_text(&verdict, text, sizeof text);
         assert_string_equal(text, r->expected);
@@ -86,14 +88,14 @@ static const struct {
     uint32_t databases;
     const char *expected;
 } promised[] = {
-    {"kill", MC_MODE_DELETE, 1, "CCCC"},   {"kill", MC_MODE_TRUNCATE, 1, "CCCC"},
-    {"kill", MC_MODE_PERSIST, 1, "CCCC"},  {"kill", MC_MODE_WAL, 1, "CCCC"},
-    {"kill", MC_MODE_MEMORY, 1, "NNNN"},   {"kill", MC_MODE_OFF, 1, "NNNN"},
-    {"kill", MC_MODE_DELETE, 2, "NCCC"},   {"kill", MC_MODE_TRUNCATE, 2, "NCCC"},
-    {"kill", MC_MODE_PERSIST, 2, "NCCC"},  {"kill", MC_MODE_WAL, 2, "NNNN"},
-    {"kill", MC_MODE_MEMORY, 2, "NNNN"},   {"kill", MC_MODE_OFF, 2, "NNNN"},
-    {"kv", MC_MODE_DELETE, 1, "CCCC"},     {"kv", MC_MODE_MEMORY, 1, "NNNN"},
-    {"kv", MC_MODE_OFF, 1, "NNNN"},        {"power-of-another-kind", MC_MODE_DELETE, 1, "NNNN"},
+    {"kill", MC_MODE_DELETE, 1, "CCCC"},  {"kill", MC_MODE_TRUNCATE, 1, "CCCC"},
+    {"kill", MC_MODE_PERSIST, 1, "CCCC"}, {"kill", MC_MODE_WAL, 1, "CCCC"},
+    {"kill", MC_MODE_MEMORY, 1, "NNNN"},  {"kill", MC_MODE_OFF, 1, "NNNN"},
+    {"kill", MC_MODE_DELETE, 2, "NCCC"},  {"kill", MC_MODE_TRUNCATE, 2, "NCCC"},
+    {"kill", MC_MODE_PERSIST, 2, "NCCC"}, {"kill", MC_MODE_WAL, 2, "NNNN"},
+    {"kill", MC_MODE_MEMORY, 2, "NNNN"},  {"kill", MC_MODE_OFF, 2, "NNNN"},
+    {"kv", MC_MODE_DELETE, 1, "CCCC"},    {"kv", MC_MODE_MEMORY, 1, "NNNN"},
+    {"kv", MC_MODE_OFF, 1, "NNNN"},       {"power-of-another-kind", MC_MODE_DELETE, 1, "NNNN"},
 };
 
 /* Promise: the table of promises says what the contract says, and each row names its source. */
@@ -124,8 +126,12 @@ static void promises_are_kept_or_broken(void **unused)
 {
     (void)unused;
     static const mc_verdict verdict[] = {
-        {.kind = MC_CLEAN}, {.kind = MC_CLEAN, .ahead = true}, {.kind = MC_STALE, .behind = 1},
-        {.kind = MC_STALE, .behind = 2}, {.kind = MC_TORN}, {.kind = MC_BLOCKED},
+        {.kind = MC_CLEAN},
+        {.kind = MC_CLEAN, .ahead = true},
+        {.kind = MC_STALE, .behind = 1},
+        {.kind = MC_STALE, .behind = 2},
+        {.kind = MC_TORN},
+        {.kind = MC_BLOCKED},
         {.kind = MC_REFUSED_TOO},
     };
     static const struct {
@@ -149,7 +155,8 @@ static void promises_are_kept_or_broken(void **unused)
 static void the_worst_comes_first(void **unused)
 {
     (void)unused;
-    static const mc_verdict_kind order[] = {MC_CLEAN, MC_REFUSED_TOO, MC_BLOCKED, MC_STALE, MC_TORN};
+    static const mc_verdict_kind order[] = {MC_CLEAN, MC_REFUSED_TOO, MC_BLOCKED, MC_STALE,
+                                            MC_TORN};
     assert_int_equal(mc_verdict_rank(MC_CLEAN), 0);
     for (size_t i = 1; i < sizeof order / sizeof *order; i++) {
         assert_true(mc_verdict_rank(order[i]) > mc_verdict_rank(order[i - 1]));

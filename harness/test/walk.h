@@ -37,8 +37,8 @@ static void walk_check(mc_status status, const mc_error *error, const char *what
 
 WALK_UNUSED static mc_record_options walk_options(const char *workload, mc_mode mode)
 {
-    return (mc_record_options){.workload = workload, .mode = mode, .sync = MC_SYNC_FULL,
-                               .page_size = 4096, .seed = 1};
+    return (mc_record_options){
+        .workload = workload, .mode = mode, .sync = MC_SYNC_FULL, .page_size = 4096, .seed = 1};
 }
 
 WALK_UNUSED static void walk_record(const mc_record_options *options, mc_trace *trace)
