@@ -1,6 +1,6 @@
 /* kvstore.h: a v1 key-value store at one moment, and the requests that change it.
  *
- * Keys are at most 8 bytes (FORMATS: 08 01 00 TAG, or 08 01 01 TAG and a big-endian chunk index).
+ * Keys are at most 8 bytes (core/v1.h).
  * Values are immutable: a put points at new bytes, so copying a store copies an array of pointers
  * and a crash explorer can keep one store per request. Value bytes belong to whoever put them (the
  * trace's arena, a dump's arena). */
@@ -11,7 +11,7 @@
 
 enum { MC_KV_KEY_MAX = 8, MC_KV_REQUEST_KEYS_MAX = 128 };
 
-/* The three builds of the v1 VFS that existed (FORMATS.md section 1). */
+/* The three builds of the v1 VFS that existed (MODEL.md, The v1 store). */
 typedef enum mc_kv_build {
     MC_KV_JOURNAL,   /* no batch-atomic support: every commit uses a rollback journal; native delete
                       */

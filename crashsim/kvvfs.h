@@ -1,7 +1,7 @@
 /* kvvfs.h: the v1 key-value VFS as an SQLite VFS over an mc_kvstore, in its three builds.
  *
- * FORMATS.md section 1 is the specification, call by call. With a trace every request that changes
- * the store is appended to it before the call returns. */
+ * MODEL.md, The v1 store, is the specification, call by call. With a trace every request that
+ * changes the store is appended to it before the call returns. */
 #ifndef MIDCOMMIT_CRASHSIM_KVVFS_H
 #define MIDCOMMIT_CRASHSIM_KVVFS_H
 

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "crashsim/memvfs.h"
+#include "crashsim/seeded.h"
 
 /* What belongs to a file rather than to a handle, as an inode does. */
 typedef struct mc_memnode {
@@ -25,8 +26,7 @@ struct mc_memvfs {
     mc_disk temporary; /* files without a name; their slots are used again */
     mc_memnode **node; /* by file number of options.disk */
     uint32_t node_count;
-    uint64_t random;
-    sqlite3_int64 time_ms; /* Julian day number in ms */
+    mc_seeded seeded;
 };
 
 typedef struct mc_memfile {

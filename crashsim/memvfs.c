@@ -22,9 +22,7 @@
 
 enum {
     PATH_BYTES = 512, /* os_unix.c MAX_PATHNAME; also bounds super-journal names (pager.c) */
-    UNIX_EPOCH_DAYS = 2440588,
-    DAY_MS = 86400000,
-    YEAR_2024_DAYS = 19723 /* days from 1970-01-01 to 2024-01-01 */
+    DAY_MS = 86400000
 };
 
 static mc_memnode *node_of(mc_memvfs *vfs, uint16_t number)
@@ -147,40 +145,27 @@ static int mem_full_pathname(sqlite3_vfs *base, const char *name, int out_size, 
     return size >= 0 && size < out_size ? SQLITE_OK : SQLITE_CANTOPEN;
 }
 
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-    *state += 0x9e3779b97f4a7c15u;
-    uint64_t z = *state;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
 static int mem_randomness(sqlite3_vfs *base, int size, char *out)
 {
-    mc_memvfs *vfs = (mc_memvfs *)base;
-    for (int i = 0; i < size; i++) {
-        out[i] = (char)(next_random(&vfs->random) >> 56);
-    }
+    mc_seeded_bytes(&((mc_memvfs *)base)->seeded, out, (size_t)size);
     return size;
 }
 
 static int mem_sleep(sqlite3_vfs *base, int microseconds)
 {
-    ((mc_memvfs *)base)->time_ms += (microseconds + 999) / 1000;
+    mc_seeded_sleep(&((mc_memvfs *)base)->seeded, microseconds);
     return microseconds;
 }
 
 static int mem_current_time_int64(sqlite3_vfs *base, sqlite3_int64 *out)
 {
-    *out = ((const mc_memvfs *)base)->time_ms;
+    *out = ((const mc_memvfs *)base)->seeded.time_ms;
     return SQLITE_OK;
 }
 
 static int mem_current_time(sqlite3_vfs *base, double *out)
 {
-    *out = (double)((const mc_memvfs *)base)->time_ms / DAY_MS;
+    *out = (double)((const mc_memvfs *)base)->seeded.time_ms / DAY_MS;
     return SQLITE_OK;
 }
 
@@ -194,9 +179,7 @@ static int mem_get_last_error(sqlite3_vfs *base, int size, char *out)
 
 static void seed_time_and_randomness(mc_memvfs *vfs)
 {
-    vfs->random = vfs->options.seed;
-    vfs->time_ms = (sqlite3_int64)(UNIX_EPOCH_DAYS + YEAR_2024_DAYS) * DAY_MS - DAY_MS / 2;
-    vfs->time_ms += (sqlite3_int64)(vfs->options.seed % DAY_MS);
+    vfs->seeded = mc_seeded_init(vfs->options.seed);
     sqlite3_randomness(0, NULL); /* its next use seeds it from the default VFS */
 }
 

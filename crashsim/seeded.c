@@ -3,7 +3,7 @@
 #include <string.h>
 
 static const int64_t DAY_MS = 86400000;
-static const int64_t DAYS_TO_2024 = 2460310; /* Julian day of 2024-01-01, noon */
+static const int64_t DAYS_TO_2024 = 2460311; /* Julian day of 2024-01-01, noon */
 
 mc_seeded mc_seeded_init(uint64_t seed)
 {

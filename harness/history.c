@@ -514,7 +514,7 @@ static mc_status find_page_size(builder *b)
 {
     mc_trace *trace = b->trace;
     if (trace->is_kv) {
-        b->history->page_size = 4096; /* a chunk is a page (FORMATS.md 1) */
+        b->history->page_size = 4096; /* a v1 chunk is a page */
         return MC_OK;
     }
     for (uint32_t d = 0; d < trace->database_count; d++) {

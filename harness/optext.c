@@ -38,7 +38,7 @@ static void journal_write(const mc_trace *trace, size_t index, uint32_t page_siz
     if (op->size >= 12 && op->size != page_size && memcmp(op->data, magic, 8) == 0) {
         (void)snprintf(out, size, "header: %u records are valid from here on", be32(op->data + 8));
     } else if (op->size >= 28 && op->offset % 512 == 0 && op->size != page_size) {
-        (void)snprintf(out, size, "header, with magic and record count still zero");
+        (void)snprintf(out, size, "header, magic and count still zero");
     } else if (op->size >= 12 && op->offset == 0 && be32(op->data) == 0) {
         (void)snprintf(out, size, "header zeroed: the journal is cold from here on");
     } else if (op->size == page_size && before != NULL && before->size == 4) {

@@ -6,9 +6,9 @@
  *                                        bytes, numbered from 0, the last one shorter
  *     "page" u32 page number             u64 txid: the delta that holds the page
  *
- * all integers big-endian, all in the environment's main database (FORMATS.md section 3 has the
- * parts; their keys here are our own). Only what the head leads to counts: a store without head
- * holds no database, whatever else lies in it.
+ * all integers big-endian, all in the environment's main database (the parts are those of
+ * rivet-dev/rivet, depot/src/conveyer; their keys here are our own). Only what the head leads to
+ * counts: a store without head holds no database, whatever else lies in it.
  *
  * A migration writes everything in one LMDB transaction, as txid 1. LMDB commits by writing one
  * meta page after all others are synced, so a crash leaves no head or the whole database. */
@@ -19,7 +19,7 @@
 
 enum {
     MC_V2_CHUNK_BYTES = 10000,
-    MC_V2_PAGE_BYTES = 4096, /* the only page size that v2 takes (FORMATS.md section 1) */
+    MC_V2_PAGE_BYTES = 4096, /* the only page size that v2 takes */
     MC_V2_MIGRATION_TXID = 1
 };
 

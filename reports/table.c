@@ -1,6 +1,7 @@
 #include "reports/report.h"
 
 #include "harness/defects.h"
+#include "reports/wrap.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -75,17 +76,6 @@ static const mc_run_cell *worst_cell(const mc_run_result *result, uint32_t impor
     return worst;
 }
 
-static void print_missed(const mc_tally *t, FILE *out)
-{
-    uint64_t torn = t->verdict[MC_TORN];
-    if (t->missed == torn) {
-        (void)fprintf(out, "integrity_check misses all of them.\n");
-    } else {
-        (void)fprintf(out, "integrity_check misses %" PRIu64 " of %" PRIu64 " of them.\n",
-                      t->missed, torn);
-    }
-}
-
 static void print_sentence(const mc_run_result *result, const char *options, FILE *out)
 {
     for (uint32_t i = 0; i < result->importers.count; i++) {
@@ -100,11 +90,17 @@ static void print_sentence(const mc_run_result *result, const char *options, FIL
                                     ? "Importing the main file without its WAL"
                                     : "Importing the main file without its journal"
                               : name;
-        (void)fprintf(out,
-                      "\n%s tears the database at %.0f %% of the crash states of %s (%s, %s);\n",
-                      how, 100.0 * (double)t->verdict[MC_TORN] / (double)run->cell.explored.states,
-                      run->workload, mc_mode_names[run->mode], run->crash);
-        print_missed(t, out);
+        uint64_t torn = t->verdict[MC_TORN];
+        char missed[64] = "all";
+        if (t->missed != torn) {
+            (void)snprintf(missed, sizeof missed, "%" PRIu64 " of %" PRIu64, t->missed, torn);
+        }
+        (void)fputc('\n', out);
+        mc_wrap(out, 0,
+                "%s tears the database at %.0f %% of the crash states of %s (%s, %s); "
+                "integrity_check misses %s of them.",
+                how, 100.0 * (double)torn / (double)run->cell.explored.states, run->workload,
+                mc_mode_names[run->mode], run->crash, missed);
         (void)fprintf(out, "See the first one:\n\n    midcommit explain%s %s%s%s\n", options,
                       t->first_case, strcmp(name, "abandon") == 0 ? "" : " --importer ",
                       strcmp(name, "abandon") == 0 ? "" : name);
@@ -127,12 +123,12 @@ static void print_defect(const mc_run_result *result, const mc_defect *defect, F
         }
     }
     if (states > 0) {
-        (void)fprintf(out,
-                      "Known defect of SQLite %s, fixed in %d.%d.%d: %s\n  (%s):\n  %" PRIu64
-                      " states, first %s\n",
-                      sqlite3_libversion(), defect->fixed_version / 1000000,
-                      defect->fixed_version / 1000 % 1000, defect->fixed_version % 1000,
-                      defect->name, defect->reference, states, first);
+        mc_wrap(out, 2,
+                "Known defect of SQLite %s, fixed in %d.%d.%d: %s, %" PRIu64
+                " states, first %s (%s)",
+                sqlite3_libversion(), defect->fixed_version / 1000000,
+                defect->fixed_version / 1000 % 1000, defect->fixed_version % 1000, defect->name,
+                states, first, defect->reference);
     }
 }
 
@@ -187,13 +183,13 @@ static void print_limits(const mc_run_result *result, FILE *out)
                       skipped);
     }
     if (result->skipped[0] != '\0') {
-        (void)fprintf(out, "Not run: %s.\n", result->skipped);
+        mc_wrap(out, 0, "Not run: %s.", result->skipped);
     }
     if (result->batch_missing) {
-        (void)fprintf(out,
-                      "Not run: the batch-atomic builds of the v1 VFS; SQLite %s was compiled "
-                      "without\nSQLITE_ENABLE_BATCH_ATOMIC_WRITE.\n",
-                      sqlite3_libversion());
+        mc_wrap(out, 0,
+                "Not run: the batch-atomic builds of the v1 VFS; SQLite %s was compiled without "
+                "SQLITE_ENABLE_BATCH_ATOMIC_WRITE.",
+                sqlite3_libversion());
     }
 }
 

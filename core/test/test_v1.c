@@ -32,7 +32,7 @@ static mc_status files_of(const test_pairs *pairs, mc_files *files, mc_error *er
     return mc_v1_files(&store, &arena, files, error);
 }
 
-/* Promise: keys and metadata have the bytes that FORMATS gives. */
+/* Promise: keys and metadata have the bytes that core/v1.h gives. */
 static void keys_and_metadata_are_the_formats(void **unused)
 {
     (void)unused;

@@ -1,4 +1,4 @@
-/* test_kvvfs.c: SQLite on the v1 key-value VFS: request by request as FORMATS says, right in every
+/* test_kvvfs.c: SQLite on the v1 key-value VFS: request by request as MODEL.md says, right in every
  * build, and after a crash at every request. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -147,7 +147,7 @@ static void close_file(sqlite3_file *file)
 
 enum { CREATE = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE };
 
-/* Promise: open, write, sync, truncate and delete of a file send the requests of FORMATS, with no
+/* Promise: open, write, sync, truncate and delete of a file send the requests of MODEL.md, with no
  * metadata where the size stays, read-back of partly covered chunks, and nothing for a clean sync.
  */
 static void calls_become_requests(void **unused)

@@ -114,7 +114,12 @@ static void compare_images(const mc_trace *trace, const mc_history *history, con
                          SQLITE_OK);
         sqlite3_int64 size = 0;
         unsigned char *bytes = sqlite3_serialize(db, "main", &size, 0);
-        assert_int_equal(size, (sqlite3_int64)image.page_count * image.page_size);
+        if (image.page_count == 0) {
+            /* Current versions give one empty page for a database that has none yet. */
+            assert_true(size == 0 || size == (bytes[16] << 8 | bytes[17]));
+        } else {
+            assert_int_equal(size, (sqlite3_int64)image.page_count * image.page_size);
+        }
         for (uint32_t page = 1; page <= image.page_count; page++) {
             if (mc_history_page(history, k, d, page) != MC_ANY) {
                 assert_memory_equal(image.page[page - 1],

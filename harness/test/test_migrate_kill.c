@@ -105,10 +105,17 @@ static void kill_at_every_call(const scenario *s, int seen[3])
         pid_t child;
         s->prepare();
         assert_true(start_traced(s, &child));
-        for (int i = 0; i < stop; i++) {
-            assert_true(next_stop(child));
+        bool running = true;
+        for (int i = 0; i < stop && running; i++) {
+            running = next_stop(child);
         }
-        end_child(child);
+        /* Two runs may differ by a call or two, as the heap's place is random: one that ended
+         * before the last stop is a whole run. */
+        if (running) {
+            end_child(child);
+        } else {
+            assert_true(stop > all - 8);
+        }
         seen[s->check()]++;
     }
     print_message("killed at %d of %d stops: old %d, new %d, new and swept %d\n", all - first + 2,
