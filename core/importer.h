@@ -2,14 +2,14 @@
  *
  * An importer gets one disk state (the files of one database, or the pairs of one v1 key-value
  * store) and answers with the image it would import, or refuses with a reason. midcommit's own
- * importers
- * (`reject`, `abandon`, `recover`) implement it, and so can yours:
+ * importers (`reject`, `abandon`, `recover`) implement it, and so can yours:
  *
  *     // mine.c: cc -shared -fPIC $(pkg-config --cflags midcommit) mine.c -o mine.so
  *     #include <core/importer.h>          // then: midcommit run --importer so:./mine.so
- *     static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, mc_error
- * *error); static const mc_importer mine = {MC_IMPORTER_ABI, "mine", "what it does", import}; const
- * mc_importer *midcommit_importer(void) { return &mine; }
+ *     static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out,
+ *                             mc_error *error);
+ *     static const mc_importer mine = {MC_IMPORTER_ABI, "mine", "what it does", import};
+ *     const mc_importer *midcommit_importer(void) { return &mine; }
  *
  * Rules: an importer is a pure function. It keeps nothing between calls, writes nothing but `out`,
  * `error` and memory from `arena`, and gives the same answer for the same bytes. */

@@ -4,9 +4,8 @@
  * state to the next one write happened, and most writes cannot change what recovery gives: a record
  * appended to a journal whose first byte is still zero, a page of main that the journal will
  * restore, a frame without its commit. So the follower keeps two views of an oracle up to date,
- * main as it lies
- * (`abandon`) and main as recovery would leave it (`recover`), and asks core/ again only when an
- * operation can have changed the answer:
+ * main as it lies (`abandon`) and main as recovery would leave it (`recover`), and asks core/ again
+ * only when an operation can have changed the answer:
  *
  *   journal cold     recovered = main; operations on the journal matter only once it may be hot
  *   journal hot      recovered = main cut to the old size, overlaid by the records; writes to pages

@@ -4,9 +4,9 @@
  *     reject, abandon, recover    core's (core/importer.h)
  *     sqlite                      the control itself, judged like any other
  *     exec:CMD                    `sh -c CMD` in a fresh directory that holds the state's files
- * (main.db and sidecars, or kv.jsonl); it writes out.db there; exit 0: imported, exit 3: refused,
- * anything else fails the run so:PATH                     a shared library that exports
- * midcommit_importer() */
+ *                                 (main.db and sidecars, or kv.jsonl); it writes out.db there;
+ *                                 exit 0: imported, exit 3: refused, anything else fails the run
+ *     so:PATH                     a shared library that exports midcommit_importer() */
 #ifndef MIDCOMMIT_HARNESS_IMPORTERS_H
 #define MIDCOMMIT_HARNESS_IMPORTERS_H
 
