@@ -1,11 +1,14 @@
 #include "reports/report.h"
 
 #include "harness/defects.h"
+#include "reports/shell.h"
 #include "reports/wrap.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <string.h>
+
+enum { MC_ITEM_BYTES = 4096 };
 
 static const char row_format[] = "%-11s %-8s %-5s %-9s %8" PRIu64 " %8" PRIu64 " %7" PRIu64
                                  " %7" PRIu64 " %7" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n";
@@ -76,6 +79,33 @@ static const mc_run_cell *worst_cell(const mc_run_result *result, uint32_t impor
     return worst;
 }
 
+/* A name as --importer takes it: a comma inside is written "\,". */
+static const char *list_item(const char *name, char item[static MC_ITEM_BYTES])
+{
+    size_t size = 0;
+    for (const char *at = name; *at != '\0' && size + 3 < MC_ITEM_BYTES; at++) {
+        if (*at == ',') {
+            item[size++] = '\\';
+        }
+        item[size++] = *at;
+    }
+    item[size] = '\0';
+    return item;
+}
+
+/* The command that tells the story of one state; `importer` null: the default. */
+static void print_explain(const char *state, const char *importer, const char *options, FILE *out)
+{
+    (void)fprintf(out, "midcommit explain%s ", options);
+    mc_shell_word(out, state);
+    if (importer != NULL) {
+        char item[MC_ITEM_BYTES];
+        (void)fputs(" --importer ", out);
+        mc_shell_word(out, list_item(importer, item));
+    }
+    (void)fputc('\n', out);
+}
+
 static void print_sentence(const mc_run_result *result, const char *options, FILE *out)
 {
     for (uint32_t i = 0; i < result->importers.count; i++) {
@@ -101,9 +131,8 @@ static void print_sentence(const mc_run_result *result, const char *options, FIL
                 "integrity_check misses %s of them.",
                 how, 100.0 * (double)torn / (double)run->cell.explored.states, run->workload,
                 mc_mode_names[run->mode], run->crash, missed);
-        (void)fprintf(out, "See the first one:\n\n    midcommit explain%s %s%s%s\n", options,
-                      t->first_case, strcmp(name, "abandon") == 0 ? "" : " --importer ",
-                      strcmp(name, "abandon") == 0 ? "" : name);
+        (void)fprintf(out, "See the first one:\n\n    ");
+        print_explain(t->first_case, strcmp(name, "abandon") == 0 ? NULL : name, options, out);
         return;
     }
     (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
@@ -164,9 +193,13 @@ static void print_failures(const mc_run_result *result, const char *options, FIL
         for (uint32_t f = 0; f < cell->finding_count; f++) {
             const mc_finding *finding = &cell->finding[f];
             if (finding->fails) {
-                (void)fprintf(out,
-                              "FAILED %s: %" PRIu64 " states, first:\n    midcommit explain%s %s\n",
-                              finding->signature, finding->count, options, finding->state);
+                (void)fprintf(out, "FAILED %s: %" PRIu64 " states, first:\n    ",
+                              finding->signature, finding->count);
+                print_explain(finding->state,
+                              finding->importer == UINT32_MAX
+                                  ? NULL
+                                  : result->importers.chosen[finding->importer].name,
+                              options, out);
             }
         }
     }
