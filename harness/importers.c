@@ -74,7 +74,29 @@ static mc_status load_library(mc_chosen *chosen, const char *path, mc_error *err
     return MC_OK;
 }
 
-static mc_status choose(const char *item, mc_chosen *chosen, mc_error *error)
+/* The command runs in another folder, so a program's path must not depend on this one. */
+static mc_status find_program(mc_chosen *chosen, mc_arena *arena, mc_error *error)
+{
+    struct stat info;
+    if (stat(chosen->command, &info) != 0 || !S_ISREG(info.st_mode) ||
+        access(chosen->command, X_OK) != 0) {
+        return MC_OK;
+    }
+    char *path = realpath(chosen->command, NULL);
+    size_t size = path == NULL ? 0 : strlen(path) + 1;
+    char *kept = path == NULL ? NULL : mc_arena_alloc(arena, size);
+    if (kept == NULL) {
+        free(path);
+        return mc_fail(error, MC_IO, "importer", "--importer %s: its path cannot be resolved",
+                       chosen->name);
+    }
+    memcpy(kept, path, size);
+    free(path);
+    chosen->program = kept;
+    return MC_OK;
+}
+
+static mc_status choose(const char *item, mc_chosen *chosen, mc_arena *arena, mc_error *error)
 {
     chosen->name = item;
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
@@ -87,7 +109,7 @@ static mc_status choose(const char *item, mc_chosen *chosen, mc_error *error)
     if (strncmp(item, "exec:", 5) == 0 && item[5] != '\0') {
         chosen->kind = MC_IMPORTER_EXEC;
         chosen->command = item + 5;
-        return MC_OK;
+        return find_program(chosen, arena, error);
     }
     if (strncmp(item, "so:", 3) == 0 && item[3] != '\0') {
         chosen->kind = MC_IMPORTER_SO;
@@ -119,7 +141,7 @@ mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *erro
                                item);
             }
         }
-        mc_status status = choose(item, &out->chosen[out->count], error);
+        mc_status status = choose(item, &out->chosen[out->count], &out->arena, error);
         if (status != MC_OK) {
             return status;
         }
@@ -208,8 +230,9 @@ static mc_status stage_store(const char *path, const mc_kvstore *store, mc_error
 }
 
 /* Runs the command in `path` with nothing on standard input; its words go to our standard error. */
-static mc_status run_command(const char *command, const char *path, int *code, mc_error *error)
+static mc_status run_command(const mc_chosen *chosen, const char *path, int *code, mc_error *error)
 {
+    const char *command = chosen->command;
     pid_t child = fork();
     if (child < 0) {
         return io_error(error, "start", command);
@@ -219,7 +242,11 @@ static mc_status run_command(const char *command, const char *path, int *code, m
         if (chdir(path) != 0 || null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0) {
             _exit(127);
         }
-        (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        if (chosen->program != NULL) {
+            (void)execl(chosen->program, chosen->program, path, (char *)NULL);
+        } else {
+            (void)execl("/bin/sh", "sh", "-c", command, "sh", path, (char *)NULL);
+        }
         _exit(127);
     }
     int status = 0;
@@ -282,7 +309,7 @@ static mc_status run_in(const mc_chosen *chosen, const char *path, int dir, cons
     mc_status status =
         store != NULL ? stage_store(path, store, error) : stage_disk(dir, disk, main_name, error);
     int code = 0;
-    status = status == MC_OK ? run_command(chosen->command, path, &code, error) : status;
+    status = status == MC_OK ? run_command(chosen, path, &code, error) : status;
     if (status != MC_OK) {
         return status;
     }

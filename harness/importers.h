@@ -3,9 +3,12 @@
  *
  *     reject, abandon, recover    core's (core/importer.h)
  *     sqlite                      the control itself, judged like any other
- *     exec:CMD                    `sh -c CMD` in a fresh directory that holds the state's files
- *                                 (main.db and sidecars, or kv.jsonl); it writes out.db there;
- *                                 exit 0: imported, exit 3: refused, anything else fails the run
+ *     exec:CMD                    CMD runs in a fresh directory that holds the state's files
+ *                                 (main.db and sidecars, or kv.jsonl) and writes out.db there; exit
+ *                                 0: imported, exit 3: refused, anything else fails the run. If CMD
+ *                                 is the path of an executable file, that program is started, with
+ *                                 the directory as its argument; otherwise CMD is a shell command
+ *                                 with the directory as $1
  *     so:PATH                     a shared library that exports midcommit_importer() */
 #ifndef MIDCOMMIT_HARNESS_IMPORTERS_H
 #define MIDCOMMIT_HARNESS_IMPORTERS_H
@@ -29,7 +32,8 @@ typedef struct mc_chosen {
     mc_importer_kind kind;
     const char *name;        /* as given: "recover", "exec:./mine.sh" */
     const mc_importer *core; /* all but sqlite and exec */
-    const char *command;     /* exec */
+    const char *command;     /* exec: CMD */
+    const char *program;     /* exec: absolute path when CMD is an executable file; else null */
 } mc_chosen;
 
 typedef struct mc_importers {

@@ -403,6 +403,17 @@ static void programs_are_importers(void **unused)
     json_decref(copied);
     json_decref(refused);
     free(text);
+    write_text("copy.sh", "#!/bin/sh\n[ \"$1\" = \"$PWD\" ] && exec cp \"$1/main.db\" out.db\n");
+    assert_int_equal(chmod("copy.sh", 0755), 0);
+    text = result_of(EXEC_CELL "--require recover --importer "
+                               "'recover,exec:./copy.sh,exec:cp $1/main.db $1/out.db'");
+    json_t *program = cell_of(text, 1);
+    json_t *argument = cell_of(text, 2);
+    assert_true(number(program, "torn") > 0);
+    assert_int_equal(number(program, "torn"), number(argument, "torn"));
+    json_decref(program);
+    json_decref(argument);
+    free(text);
     static const char *const failing[] = {"exec:exit 1", "exec:true", "exec:kill -9 $$",
                                           "exec:mkdir out.db"};
     for (size_t i = 0; i < sizeof failing / sizeof *failing; i++) {
