@@ -35,6 +35,16 @@ static void print_help(void)
     printf("\nEvery command takes --help. SQLite under test: %s.\n", sqlite3_libversion());
 }
 
+/* What was printed must have arrived: a full disk is no success. */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+        return status;
+    }
+    (void)fprintf(stderr, "midcommit: standard output: it could not be written whole\n");
+    return MC_EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     (void)signal(SIGPIPE, SIG_IGN);
@@ -45,7 +55,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help();
-        return MC_EXIT_OK;
+        return finish(MC_EXIT_OK);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("midcommit %s, SQLite %s\n", MIDCOMMIT_VERSION, sqlite3_libversion());
@@ -53,9 +63,13 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(argv[1], commands[i].name) == 0 && commands[i].run != NULL) {
-            return commands[i].run(argc - 1, argv + 1);
+            return finish(commands[i].run(argc - 1, argv + 1));
         }
         if (strcmp(argv[1], commands[i].name) == 0) {
+            if (argc > 2 && strcmp(argv[2], "--help") == 0) {
+                printf("midcommit %s: %s. Not built yet.\n", argv[1], commands[i].summary);
+                return finish(MC_EXIT_OK);
+            }
             (void)fprintf(stderr, "midcommit: %s: not built yet\n", argv[1]);
             return MC_EXIT_USAGE;
         }

@@ -1,15 +1,18 @@
 #include "cli/commands.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/options.h"
 #include "crashsim/workload.h"
 #include "harness/outfile.h"
 #include "reports/report.h"
+#include "reports/shell.h"
 
 static const mc_option table[] = {
     {"mode", "LIST", "journal modes: delete, truncate, persist, memory, off, wal", "delete,wal"},
@@ -105,6 +108,42 @@ static mc_status parse_numbers(const mc_arguments *a, mc_run_options *o, mc_erro
     return MC_OK;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat one;
+    struct stat other;
+    return strcmp(a, b) == 0 || (stat(a, &one) == 0 && stat(b, &other) == 0 &&
+                                 one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
+
+/* No output may be an input or the other output. */
+static mc_status check_outputs(const mc_arguments *a, mc_error *error)
+{
+    static const char *const outputs[] = {"json", "results"};
+    const char *results = mc_options_get(a, "results");
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        const char *path = mc_options_get(a, outputs[i]);
+        const char *list = mc_options_get(a, "workload");
+        if (path == NULL) {
+            continue;
+        }
+        if (i == 0 && results != NULL && same_file(path, results)) {
+            return mc_fail(error, MC_USAGE, "same-file", "--json: %s is --results, too", path);
+        }
+        for (const char *at = list; at != NULL; at = at[0] == ',' ? at + 1 : NULL) {
+            char name[4096];
+            size_t size = strcspn(at, ",");
+            (void)snprintf(name, sizeof name, "%.*s", (int)size, at);
+            at += size;
+            if (mc_workload_find(name) == NULL && same_file(path, name)) {
+                return mc_fail(error, MC_USAGE, "same-file", "--%s: %s is a workload, too",
+                               outputs[i], path);
+            }
+        }
+    }
+    return MC_OK;
+}
+
 static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error)
 {
     static const char *const later[] = {"cases", "html", "claims"};
@@ -134,13 +173,14 @@ static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error
     o->sync_given = mc_options_given(a, "sync");
     o->importers = mc_options_get(a, "importer");
     o->required = mc_options_get(a, "require");
+    o->required_given = mc_options_given(a, "require");
     o->workloads = mc_options_get(a, "workload");
     o->results = mc_options_get(a, "results");
     o->resume = mc_options_given(a, "resume");
     if (o->resume && o->results == NULL) {
         return mc_fail(error, MC_USAGE, "usage", "--resume: needs --results FILE");
     }
-    return MC_OK;
+    return check_outputs(a, error);
 }
 
 static void list_workloads(void)
@@ -169,11 +209,18 @@ static void progress(void *context, uint32_t done, uint32_t tasks, uint64_t stat
     (void)fflush(stderr);
 }
 
-/* The options that `explain` needs to make the same trace again. */
-static void same_trace_options(const mc_arguments *a, char *out, size_t size)
+/* The command that tells a state's story: this program, as it was called, and the options that make
+ * the same trace again. */
+static void write_explain(const mc_arguments *a, char *out, size_t size)
 {
     static const char *const names[] = {"txns", "page-size", "cache-pages", "seed"};
     out[0] = '\0';
+    FILE *text = fmemopen(out, size, "w");
+    if (text != NULL) {
+        mc_shell_word(text, program_invocation_name);
+        (void)fputs(" explain", text);
+        (void)fclose(text);
+    }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t have = strlen(out);
         if (mc_options_given(a, names[i])) {
@@ -227,9 +274,9 @@ int mc_command_run(int argc, char **argv)
         return mc_options_fail(&error);
     }
     if (!quiet && (json == NULL || strcmp(json, "-") != 0)) {
-        char same[200];
-        same_trace_options(&a, same, sizeof same);
-        mc_report_table(&result, same, stdout);
+        char explain[4300];
+        write_explain(&a, explain, sizeof explain);
+        mc_report_table(&result, explain, stdout);
     }
     bool failed = result.failed;
     mc_run_free(&result);

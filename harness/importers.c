@@ -8,14 +8,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_REFUSED = 3, PATH_BYTES = 4096 };
+enum { EXIT_REFUSED = 3, PATH_BYTES = 4096, TIME_LIMIT_MS = 60000 };
 
 typedef struct builtin {
     const char *name;
@@ -66,7 +70,11 @@ static mc_status load_library(mc_chosen *chosen, const char *path, mc_error *err
         return mc_fail(error, MC_USAGE, "importer",
                        "--importer so:%s: it exports no midcommit_importer()", path);
     }
-    if (chosen->core->abi != MC_IMPORTER_ABI || chosen->core->import == NULL) {
+    if (chosen->core->import == NULL) {
+        return mc_fail(error, MC_USAGE, "importer", "--importer so:%s: it has no import function",
+                       path);
+    }
+    if (chosen->core->abi != MC_IMPORTER_ABI) {
         return mc_fail(error, MC_USAGE, "importer",
                        "--importer so:%s: its interface is version %u, expected %u", path,
                        chosen->core->abi, MC_IMPORTER_ABI);
@@ -229,6 +237,40 @@ static mc_status stage_store(const char *path, const mc_kvstore *store, mc_error
     return status;
 }
 
+static _Noreturn void be_command(const mc_chosen *chosen, const char *path)
+{
+    /* A group of its own, so that what it leaves running can be ended, too. */
+    (void)setpgid(0, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int null = open("/dev/null", O_RDONLY);
+    if (chdir(path) != 0 || null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0) {
+        _exit(127);
+    }
+    if (chosen->program != NULL) {
+        (void)execl(chosen->program, chosen->program, path, (char *)NULL);
+    } else {
+        (void)execl("/bin/sh", "sh", "-c", chosen->command, "sh", path, (char *)NULL);
+    }
+    _exit(127);
+}
+
+/* Waits until the child has ended or its time is over; false then. A kernel without process
+ * descriptors gives it all the time it wants. */
+static bool ends_in_time(pid_t child)
+{
+    int descriptor = (int)syscall(SYS_pidfd_open, child, 0);
+    if (descriptor < 0) {
+        return true;
+    }
+    struct pollfd wait = {.fd = descriptor, .events = POLLIN};
+    int n = 0;
+    do {
+        n = poll(&wait, 1, TIME_LIMIT_MS);
+    } while (n < 0 && errno == EINTR);
+    (void)close(descriptor);
+    return n != 0;
+}
+
 /* Runs the command in `path` with nothing on standard input; its words go to our standard error. */
 static mc_status run_command(const mc_chosen *chosen, const char *path, int *code, mc_error *error)
 {
@@ -238,22 +280,20 @@ static mc_status run_command(const mc_chosen *chosen, const char *path, int *cod
         return io_error(error, "start", command);
     }
     if (child == 0) {
-        int null = open("/dev/null", O_RDONLY);
-        if (chdir(path) != 0 || null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0) {
-            _exit(127);
-        }
-        if (chosen->program != NULL) {
-            (void)execl(chosen->program, chosen->program, path, (char *)NULL);
-        } else {
-            (void)execl("/bin/sh", "sh", "-c", command, "sh", path, (char *)NULL);
-        }
-        _exit(127);
+        be_command(chosen, path);
     }
+    (void)setpgid(child, child);
+    bool in_time = ends_in_time(child);
+    (void)kill(-child, SIGKILL); /* not reaped yet, so the number is still its own */
     int status = 0;
     while (waitpid(child, &status, 0) < 0) {
         if (errno != EINTR) {
             return io_error(error, "wait for", command);
         }
+    }
+    if (!in_time) {
+        return mc_fail(error, MC_IO, "importer-time", "importer: \"%s\" ran longer than %d s",
+                       command, TIME_LIMIT_MS / 1000);
     }
     *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return MC_OK;
@@ -262,7 +302,7 @@ static mc_status run_command(const mc_chosen *chosen, const char *path, int *cod
 static mc_status read_output(int dir, const char *command, mc_arena *arena, mc_import *out,
                              mc_error *error)
 {
-    int fd = openat(dir, "out.db", O_RDONLY | O_CLOEXEC);
+    int fd = openat(dir, "out.db", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct stat info;
     if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         if (fd >= 0) {
@@ -323,24 +363,61 @@ static mc_status run_in(const mc_chosen *chosen, const char *path, int dir, cons
     return read_output(dir, chosen->command, arena, out, error);
 }
 
+/* A new folder below TMPDIR. */
+static mc_status make_folder(char path[PATH_BYTES], mc_error *error)
+{
+    const char *base = getenv("TMPDIR");
+    (void)snprintf(path, PATH_BYTES, "%s/midcommit.XXXXXX", base != NULL ? base : "/tmp");
+    return mkdtemp(path) != NULL ? MC_OK : io_error(error, "make a folder", path);
+}
+
+static void remove_folder(const char *path)
+{
+    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+mc_status mc_importers_scratch(const mc_importers *importers, char **scratch, mc_error *error)
+{
+    bool programs = false;
+    for (uint32_t i = 0; i < importers->count; i++) {
+        programs = programs || importers->chosen[i].kind == MC_IMPORTER_EXEC;
+    }
+    *scratch = NULL;
+    char path[PATH_BYTES];
+    mc_status status = programs ? make_folder(path, error) : MC_OK;
+    if (status != MC_OK || !programs) {
+        return status;
+    }
+    *scratch = strdup(path);
+    return *scratch != NULL && setenv("TMPDIR", path, 1) == 0
+               ? MC_OK
+               : mc_fail(error, MC_NO_MEMORY, "no-memory", "importer: out of memory");
+}
+
+void mc_importers_remove_scratch(char *scratch)
+{
+    if (scratch != NULL) {
+        remove_folder(scratch);
+    }
+    free(scratch);
+}
+
 mc_status mc_importers_exec(const mc_chosen *chosen, const mc_disk *disk, const char *main_name,
                             const mc_kvstore *store, mc_arena *arena, mc_import *out,
                             mc_error *error)
 {
     assert(chosen->kind == MC_IMPORTER_EXEC);
-    const char *base = getenv("TMPDIR");
     char path[PATH_BYTES];
-    (void)snprintf(path, sizeof path, "%s/midcommit.XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(path) == NULL) {
-        return io_error(error, "make a folder", path);
+    mc_status status = make_folder(path, error);
+    if (status != MC_OK) {
+        return status;
     }
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    mc_status status = dir < 0
-                           ? io_error(error, "open", path)
-                           : run_in(chosen, path, dir, disk, main_name, store, arena, out, error);
+    status = dir < 0 ? io_error(error, "open", path)
+                     : run_in(chosen, path, dir, disk, main_name, store, arena, out, error);
     if (dir >= 0) {
         (void)close(dir);
     }
-    (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    remove_folder(path);
     return status;
 }

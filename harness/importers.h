@@ -5,7 +5,8 @@
  *     sqlite                      the control itself, judged like any other
  *     exec:CMD                    CMD runs in a fresh directory that holds the state's files
  *                                 (main.db and sidecars, or kv.jsonl) and writes out.db there; exit
- *                                 0: imported, exit 3: refused, anything else fails the run. If CMD
+ *                                 0: imported, exit 3: refused; anything else, or more than 60 s,
+ *                                 is a failure of the importer and ends the run. If CMD
  *                                 is the path of an executable file, that program is started, with
  *                                 the directory as its argument; otherwise CMD is a shell command
  *                                 with the directory as $1
@@ -46,6 +47,11 @@ typedef struct mc_importers {
  * "\,". An unknown or repeated name, or a library without the right interface, is MC_USAGE. */
 mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error);
 void mc_importers_free(mc_importers *importers);
+
+/* If there is an exec: importer: makes a folder for all of a run's and names it in TMPDIR, so that
+ * nothing stays when a worker is killed. `*scratch` is null when none was needed. */
+mc_status mc_importers_scratch(const mc_importers *importers, char **scratch, mc_error *error);
+void mc_importers_remove_scratch(char *scratch); /* and frees it; null is fine */
 
 /* Runs an exec: importer on the database `main_name` of a disk, or on a store when `store` is not
  * null. The image lies in `arena`. MC_REFUSED: it exited with 3. An out.db that SQLite would not

@@ -2,6 +2,7 @@
 
 #include "harness/defects.h"
 #include "harness/judging.h"
+#include "harness/tasks.h"
 
 #include <assert.h>
 #include <sqlite3.h>
@@ -220,9 +221,8 @@ static mc_status judge_control(mc_judging *j, const mc_crash *crash, const mc_ou
                        defect == NULL, defect, error);
 }
 
-static mc_status judge_state(void *context, const mc_crash *crash, mc_error *error)
+static mc_status judge_known(mc_judging *j, const mc_crash *crash, mc_error *error)
 {
-    mc_judging *j = context;
     uint32_t index;
     mc_status status = MC_OK;
     if (!mc_idmap_get(&j->seen, crash->id, &index)) {
@@ -255,6 +255,33 @@ static mc_status judge_state(void *context, const mc_crash *crash, mc_error *err
         }
     }
     return status;
+}
+
+static bool runs_libraries(const mc_judging *j)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < j->importers->count; i++) {
+        any = any || j->importers->chosen[i].kind == MC_IMPORTER_SO;
+    }
+    return any;
+}
+
+/* Whatever goes wrong in a state is told with its name, which `explain` takes. */
+static mc_status judge_state(void *context, const mc_crash *crash, mc_error *error)
+{
+    mc_judging *j = context;
+    mc_error why;
+    char state[MC_STATE_ID_MAX];
+    if (runs_libraries(j)) {
+        mc_judging_state_id(j, crash, state, sizeof state);
+        mc_tasks_at(state);
+    }
+    mc_status status = judge_known(j, crash, &why);
+    if (status == MC_OK) {
+        return MC_OK;
+    }
+    mc_judging_state_id(j, crash, state, sizeof state);
+    return mc_fail(error, status, why.reason, "%s: %s", state, why.text);
 }
 
 mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *error)

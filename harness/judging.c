@@ -251,6 +251,35 @@ static mc_status control_store(mc_judging *j, mc_outcome *out, mc_error *error)
     return outcome_of_given(j, out, error);
 }
 
+/* A library is code that is being tested: what it says is checked before it is used. */
+static mc_status check_answer(const mc_chosen *chosen, mc_status status, const mc_import *import,
+                              mc_error *error)
+{
+    error->text[sizeof error->text - 1] = '\0';
+    if (status > MC_USAGE || (status != MC_OK && error->reason == NULL)) {
+        return mc_fail(error, MC_IO, "importer", "importer %s: returned %d without a reason",
+                       chosen->name, (int)status);
+    }
+    const mc_image *image = &import->image;
+    if (status != MC_OK || image->page_count == 0) {
+        return status;
+    }
+    bool power_of_two = (image->page_size & (image->page_size - 1)) == 0;
+    if (image->page == NULL || !power_of_two || image->page_size < MC_PAGE_SIZE_MIN ||
+        image->page_size > MC_PAGE_SIZE_MAX) {
+        return mc_fail(error, MC_IO, "importer", "importer %s: %u pages of %u bytes at %s",
+                       chosen->name, image->page_count, image->page_size,
+                       image->page == NULL ? "no place" : "some place");
+    }
+    for (uint32_t i = 0; i < image->page_count; i++) {
+        if (image->page[i] == NULL) {
+            return mc_fail(error, MC_IO, "importer", "importer %s: page %u of %u is missing",
+                           chosen->name, i + 1, image->page_count);
+        }
+    }
+    return MC_OK;
+}
+
 static mc_status run_one_shot(mc_judging *j, const mc_chosen *chosen, uint32_t database,
                               mc_error *error)
 {
@@ -270,20 +299,40 @@ static mc_status run_one_shot(mc_judging *j, const mc_chosen *chosen, uint32_t d
         } else {
             mc_disk_files(&j->trace.base, j->trace.database[database], &input.files);
         }
+        memset(error, 0, sizeof *error);
         status = chosen->core->import(&input, &j->arena, &import, error);
+        status = check_answer(chosen, status, &import, error);
     }
     j->given[database] = import.image;
     return status;
 }
 
-/* An importer that is run on each distinct state. */
+/* No main file anywhere: the process died before it made one. */
+static bool nothing_there(const mc_judging *j)
+{
+    if (j->trace.is_kv) {
+        uint8_t key[MC_V1_METADATA_KEY_BYTES];
+        mc_v1_metadata_key(key, MC_V1_MAIN);
+        return mc_kvstore_get(&j->store, key, sizeof key) == NULL;
+    }
+    for (uint32_t d = 0; d < j->trace.database_count; d++) {
+        if (j->trace.base.file[j->main_slot[d]].exists) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An importer that is run on each distinct state. A program that fails where there is no main file,
+ * as `cp` does, has refused it; anywhere else its failure is the run's. */
 static mc_status outcome_one_shot(mc_judging *j, const mc_chosen *chosen, mc_outcome *out,
                                   mc_error *error)
 {
     mc_arena_reset(&j->arena);
     for (uint32_t d = 0; d < j->trace.database_count; d++) {
         mc_status status = run_one_shot(j, chosen, d, error);
-        if (status == MC_REFUSED) {
+        bool failed = status == MC_IO && chosen->kind == MC_IMPORTER_EXEC;
+        if (status == MC_REFUSED || (failed && nothing_there(j))) {
             *out = refusal(mc_judging_intern(j, error->reason));
             return MC_OK;
         }
@@ -320,22 +369,6 @@ static mc_status outcome_followed(mc_judging *j, const mc_chosen *chosen, mc_out
     return mc_content_of_view(&j->content, &j->oracle, recover ? MC_VIEW_RECOVERED : MC_VIEW_RAW,
                               recover ? mc_judging_recovered_images : mc_judging_raw_images, j, out,
                               error);
-}
-
-/* No main file anywhere: the process died before it made one. */
-static bool nothing_there(const mc_judging *j)
-{
-    if (j->trace.is_kv) {
-        uint8_t key[MC_V1_METADATA_KEY_BYTES];
-        mc_v1_metadata_key(key, MC_V1_MAIN);
-        return mc_kvstore_get(&j->store, key, sizeof key) == NULL;
-    }
-    for (uint32_t d = 0; d < j->trace.database_count; d++) {
-        if (j->trace.base.file[j->main_slot[d]].exists) {
-            return false;
-        }
-    }
-    return true;
 }
 
 /* Who refuses because there is no database at all has said that it is empty: there is no data that

@@ -71,6 +71,9 @@ static mc_status add_mode(runner *r, const char *name, const mc_workload *worklo
         status = add_task(r, name, mode, false, MC_KV_JOURNAL, error);
     }
     bool kv = mode == MC_MODE_DELETE && (workload == NULL || workload->kv);
+    if (mode == MC_MODE_DELETE && !kv && (crash & MC_CRASH_KV) != 0) {
+        note_skipped(r, name, "kv");
+    }
     for (int build = 0; build < MC_KV_BUILDS && kv && status == MC_OK; build++) {
         if ((crash & (uint32_t)MC_CRASH_KV_JOURNAL << build) == 0) {
             continue;
@@ -96,6 +99,11 @@ static mc_status add_workload(runner *r, const char *name, mc_error *error)
         return mc_fail(error, MC_USAGE, "workload",
                        "--workload: \"%.40s...\": the path is too long", name);
     }
+    for (uint32_t i = 0; i < r->task_count; i++) {
+        if (strcmp(r->task[i].workload, name) == 0) {
+            return mc_fail(error, MC_USAGE, "workload", "--workload: \"%s\" is named twice", name);
+        }
+    }
     mc_status status = MC_OK;
     for (int mode = 0; mode < MC_MODES && status == MC_OK; mode++) {
         if ((r->options->modes & 1u << mode) != 0) {
@@ -113,6 +121,10 @@ static mc_status make_tasks(runner *r, mc_error *error)
         return no_memory(error);
     }
     mc_status status = MC_OK;
+    bool delete_mode = (r->options->modes & 1u << MC_MODE_DELETE) != 0;
+    if (!delete_mode && (r->options->crash & MC_CRASH_KV) != 0) {
+        note_skipped(r, "kv", "any mode but delete");
+    }
     if (r->options->workloads == NULL) {
         for (const mc_workload *w = mc_workloads; w->name != NULL && status == MC_OK; w++) {
             status = add_workload(r, w->name, error);
@@ -141,17 +153,22 @@ static mc_status make_tasks(runner *r, mc_error *error)
 static mc_status find_required(runner *r, mc_error *error)
 {
     mc_importers required;
-    mc_status status = mc_importers_parse(r->options->required, &required, error);
+    mc_error why;
+    mc_status status = mc_importers_parse(r->options->required, &required, &why);
+    if (status != MC_OK) {
+        return mc_fail(error, status, why.reason, "--require %s: no such importer",
+                       r->options->required);
+    }
     for (uint32_t i = 0; status == MC_OK && i < required.count; i++) {
         uint32_t k = 0;
         while (k < r->result->importers.count &&
                strcmp(r->result->importers.chosen[k].name, required.chosen[i].name) != 0) {
             k++;
         }
-        /* A required importer that is not run is only an error when it was asked for by hand. */
+        /* `recover` is required by default, also of runs that do without it. */
         if (k < r->result->importers.count) {
             r->required |= 1u << k;
-        } else if (strcmp(r->options->required, "recover") != 0) {
+        } else if (r->options->required_given) {
             status = mc_fail(error, MC_USAGE, "require",
                              "--require: \"%s\" is not among --importer", required.chosen[i].name);
         }
@@ -184,7 +201,9 @@ static char *work(void *context, uint32_t index, mc_error *error)
     mc_error why;
     mc_status status = mc_judge(&options, &cell, &why);
     if (status != MC_OK) {
-        (void)mc_fail(error, status, why.reason, "%s: %s", task->name, why.text);
+        bool named = strncmp(why.text, task->name, strlen(task->name)) == 0;
+        (void)mc_fail(error, status, why.reason, "%s%s%s", named ? "" : task->name,
+                      named ? "" : ": ", why.text);
         mc_cell_free(&cell);
         return NULL;
     }
@@ -421,7 +440,7 @@ static mc_status run(runner *r, mc_error *error)
     if (r->cell == NULL || r->finished == NULL) {
         return no_memory(error);
     }
-    mc_run_identity(r->options, r->identity, sizeof r->identity);
+    mc_run_identity(r->options, &r->result->importers, r->identity, sizeof r->identity);
     if (r->options->results != NULL) {
         status = open_results(r, error);
     }
@@ -442,8 +461,14 @@ mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error 
     assert(options->shards == 0 || (options->shard >= 1 && options->shard <= options->shards));
     runner r = {.options = options, .result = result, .results = -1};
     result->seed = options->seed;
+    result->shard = options->shard;
+    result->shards = options->shards;
+    result->page_size = options->page_size;
     mc_status status = mc_importers_parse(options->importers, &result->importers, error);
+    char *scratch = NULL;
+    status = status == MC_OK ? mc_importers_scratch(&result->importers, &scratch, error) : status;
     status = status == MC_OK ? run(&r, error) : status;
+    mc_importers_remove_scratch(scratch);
     for (uint32_t i = 0; i < r.task_count && r.cell != NULL; i++) {
         mc_cell_free(&r.cell[i]);
     }

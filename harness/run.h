@@ -29,6 +29,7 @@ typedef struct mc_run_options {
     uint32_t crash;
     const char *importers; /* comma list */
     const char *required;  /* comma list */
+    bool required_given;   /* each of them must be among `importers` */
     const char *workloads; /* comma list; null: every built-in one */
     uint32_t txns;
     uint32_t page_size;
@@ -66,6 +67,9 @@ typedef struct mc_run_cell {
 typedef struct mc_run_result {
     mc_importers importers;
     uint64_t seed;
+    uint32_t page_size; /* as asked for; kv has 4096 always */
+    uint32_t shard;
+    uint32_t shards; /* 0: not a part */
     mc_run_cell *cell;
     uint32_t cell_count;
     uint64_t states;
@@ -90,8 +94,10 @@ mc_status mc_run_decode(const char *line, const char *where, const char *identit
                         const mc_importers *importers, char task[MC_TASK_NAME_MAX], mc_cell *cell,
                         mc_error *error);
 
-/* What must be equal for a line of a results file to belong to this run, as text. */
-void mc_run_identity(const mc_run_options *options, char *out, size_t size);
+/* What must be equal for a line of a results file to belong to this run, as text: the options, and
+ * the contents of the user's files among workloads and importers. */
+void mc_run_identity(const mc_run_options *options, const mc_importers *importers, char *out,
+                     size_t size);
 
 /* Adds the counts and findings of `more` to `cell`. False without memory. */
 bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers);

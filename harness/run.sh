@@ -6,4 +6,6 @@ set -euo pipefail
 
 need build
 build "$top/build" --preset release
-exec "$top/build/midcommit" run "$@"
+program=$top/build/midcommit
+[ "$PWD" != "$top" ] || program=build/midcommit # the commands that it prints are then short ones
+exec "$program" run "$@"

@@ -1,6 +1,7 @@
 /* A task's cell as one line of JSON and back: what a child process hands to its parent, and what a
  * results file keeps. The line carries everything that a cell holds, so a resumed run cannot differ
  * from one that was never interrupted. */
+#include "crashsim/workload.h"
 #include "harness/defects.h"
 #include "harness/run.h"
 
@@ -11,15 +12,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 static const char schema[] = "midcommit/task/1";
 
-void mc_run_identity(const mc_run_options *options, char *out, size_t size)
+/* A file's content, folded into `hash`; one that cannot be read counts as empty: whoever needs it
+ * says so. */
+static uint64_t fold_file(uint64_t hash, const char *path)
 {
+    uint8_t block[8192];
+    FILE *file = fopen(path, "re");
+    size_t n = 0;
+    while (file != NULL && (n = fread(block, 1, sizeof block, file)) > 0) {
+        hash = XXH3_64bits_withSeed(block, n, hash);
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return hash;
+}
+
+static uint64_t fold_workloads(uint64_t hash, const char *list)
+{
+    char path[MC_TASK_NAME_MAX];
+    for (const char *at = list; at != NULL; at = at[0] == ',' ? at + 1 : NULL) {
+        size_t size = strcspn(at, ",");
+        (void)snprintf(path, sizeof path, "%.*s", (int)size, at);
+        hash = mc_workload_find(path) == NULL ? fold_file(hash, path) : hash;
+        at += size;
+    }
+    return hash;
+}
+
+void mc_run_identity(const mc_run_options *options, const mc_importers *importers, char *out,
+                     size_t size)
+{
+    uint64_t files = fold_workloads(0, options->workloads);
+    for (uint32_t i = 0; i < importers->count; i++) {
+        const mc_chosen *chosen = &importers->chosen[i];
+        const char *path =
+            chosen->kind == MC_IMPORTER_SO ? chosen->name + strlen("so:") : chosen->program;
+        files = path != NULL ? fold_file(files, path) : files;
+    }
     (void)snprintf(out, size,
                    "sqlite=%s importers=%s required=%s txns=%u page=%u cache=%u seed=%" PRIu64
-                   " budget=%" PRIu64,
+                   " budget=%" PRIu64 " files=%016" PRIx64,
                    sqlite3_libversion(), options->importers, options->required, options->txns,
-                   options->page_size, options->cache_pages, options->seed, options->budget);
+                   options->page_size, options->cache_pages, options->seed, options->budget, files);
 }
 
 static json_t *encode_tally(const mc_tally *t)
@@ -46,7 +85,7 @@ char *mc_run_encode(const mc_task *task, const mc_run_options *options,
                     const mc_importers *importers, const mc_cell *cell)
 {
     char identity[MC_RUN_IDENTITY_MAX];
-    mc_run_identity(options, identity, sizeof identity);
+    mc_run_identity(options, importers, identity, sizeof identity);
     json_t *tallies = json_array();
     for (uint32_t i = 0; i < importers->count; i++) {
         json_array_append_new(tallies, encode_tally(&cell->tally[i]));
@@ -173,8 +212,8 @@ mc_status mc_run_decode(const char *line, const char *where, const char *identit
     const char *made = json_string_value(json_object_get(object, "run"));
     if (made == NULL || strcmp(made, identity) != 0) {
         json_decref(object);
-        return mc_fail(error, MC_MALFORMED, "results", "%s: made with other options, expected %s",
-                       where, identity);
+        return mc_fail(error, MC_MALFORMED, "results",
+                       "%s: made with other options or files, expected %s", where, identity);
     }
     bool good = true;
     text_of(object, "task", task, MC_TASK_NAME_MAX, &good);

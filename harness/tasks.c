@@ -6,12 +6,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 64, READ_BYTES = 65536 };
+enum { JOBS_MAX = 64, READ_BYTES = 65536, PLACE_BYTES = 200 };
 
 /* A child's first byte says what follows: a result, or an error's status, reason and text. */
 enum { SAYS_RESULT = 'R', SAYS_ERROR = 'E' };
@@ -24,6 +26,27 @@ typedef struct child {
     size_t size;
     size_t capacity;
 } child;
+
+/* Where each child is, in memory that outlives it; null: nobody asked for memory yet. */
+static char (*places)[PLACE_BYTES];
+static char *own_place;
+
+void mc_tasks_at(const char *place)
+{
+    if (own_place != NULL) {
+        (void)snprintf(own_place, PLACE_BYTES, "%s", place);
+    }
+}
+
+static bool make_places(void)
+{
+    if (places == NULL) {
+        void *memory = mmap(NULL, sizeof *places * JOBS_MAX, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        places = memory == MAP_FAILED ? NULL : memory;
+    }
+    return places != NULL;
+}
 
 static void send_all(int fd, const char *data, size_t size)
 {
@@ -59,13 +82,15 @@ static _Noreturn void be_child(int fd, uint32_t index, mc_task_fn work, void *co
     _exit(0);
 }
 
-static mc_status start(child *c, uint32_t index, mc_task_fn work, void *context, mc_error *error)
+static mc_status start(child *c, uint32_t slot, uint32_t index, mc_task_fn work, void *context,
+                       mc_error *error)
 {
     int ends[2];
-    if (pipe(ends) != 0) {
+    if (!make_places() || pipe2(ends, O_CLOEXEC) != 0) {
         return mc_fail(error, MC_IO, "task", "cannot make a pipe: %s", strerror(errno));
     }
     (void)fflush(NULL);
+    places[slot][0] = '\0';
     pid_t pid = fork();
     if (pid < 0) {
         (void)close(ends[0]);
@@ -74,6 +99,7 @@ static mc_status start(child *c, uint32_t index, mc_task_fn work, void *context,
     }
     if (pid == 0) {
         (void)close(ends[0]);
+        own_place = places[slot];
         be_child(ends[1], index, work, context);
     }
     (void)close(ends[1]);
@@ -112,16 +138,17 @@ static void bury(child *c, int *status)
 }
 
 /* A child has said all: was it well? */
-static mc_status finish(child *c, mc_task_name_fn name, mc_task_done_fn done, void *context,
-                        mc_error *error)
+static mc_status finish(child *c, uint32_t slot, mc_task_name_fn name, mc_task_done_fn done,
+                        void *context, mc_error *error)
 {
     int status = 0;
     bury(c, &status);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || c->size == 0) {
         int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        const char *place = places[slot];
         return mc_fail(error, MC_IO, "task-died", "%s: its process died%s%s",
-                       name(context, c->index), signal != 0 ? " of " : "",
-                       signal != 0 ? strsignal(signal) : "");
+                       place[0] != '\0' ? place : name(context, c->index),
+                       signal != 0 ? " of " : "", signal != 0 ? strsignal(signal) : "");
     }
     if (c->text[0] == SAYS_ERROR) {
         mc_status what = c->size > 1 ? (mc_status)(c->text[1] - '0') : MC_IO;
@@ -166,7 +193,7 @@ static mc_status wait_for_any(child *children, uint32_t jobs, mc_task_name_fn na
         if (!memory) {
             return mc_fail(error, MC_NO_MEMORY, "no-memory", "task: out of memory");
         }
-        mc_status status = finish(&children[i], name, done, context, error);
+        mc_status status = finish(&children[i], i, name, done, context, error);
         free(children[i].text);
         children[i].text = NULL;
         if (status != MC_OK) {
@@ -189,7 +216,7 @@ mc_status mc_tasks_run(uint32_t count, uint32_t jobs, bool (*wanted)(void *conte
     while (status == MC_OK && (next < count || running > 0)) {
         for (uint32_t i = 0; i < jobs && next < count && status == MC_OK; i++) {
             if (children[i].pid == 0) {
-                status = start(&children[i], next, work, context, error);
+                status = start(&children[i], i, next, work, context, error);
                 next = next_wanted(next + 1, count, wanted, context);
             }
         }

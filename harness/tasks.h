@@ -13,6 +13,9 @@ typedef const char *(*mc_task_name_fn)(void *context, uint32_t index);
 /* In the child: does task `index` and returns its text (malloc), or null with `error` filled. */
 typedef char *(*mc_task_fn)(void *context, uint32_t index, mc_error *error);
 
+/* In the child: where it is, for the error should it die (at most 199 bytes are kept). */
+void mc_tasks_at(const char *place);
+
 /* In the parent, as soon as a task has ended: takes its text (owned by the callee). Anything but
  * MC_OK ends the whole. */
 typedef mc_status (*mc_task_done_fn)(void *context, uint32_t index, char *text, mc_error *error);

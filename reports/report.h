@@ -9,8 +9,8 @@
 #include "harness/story.h"
 
 /* The table, a sentence a person can repeat, and the command that shows the first finding. Fits 100
- * columns. `options` is the command line that would give the same run ("" for the defaults). */
-void mc_report_table(const mc_run_result *result, const char *options, FILE *out);
+ * columns. `explain` is a command line to which a state's name need only be added. */
+void mc_report_table(const mc_run_result *result, const char *explain, FILE *out);
 
 /* midcommit/run/1 as text, to be freed; null without memory. Everything but the keys under "timing"
  * is a function of options and seed. */

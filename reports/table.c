@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
-enum { MC_ITEM_BYTES = 4096 };
+enum { MC_ITEM_BYTES = 4096, LABEL_BYTES = 10 };
 
 static const char row_format[] = "%-11s %-8s %-5s %-9s %8" PRIu64 " %8" PRIu64 " %7" PRIu64
                                  " %7" PRIu64 " %7" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n";
@@ -20,11 +20,34 @@ static void print_head(FILE *out)
                   "refused");
 }
 
-/* The last part of a long name: a row has one line. */
+/* The last part of a long path: a row has one line. */
 static const char *tail(const char *name, size_t width)
 {
     size_t size = strlen(name);
     return size <= width ? name : name + size - width;
+}
+
+/* A name that fits its column: "recover", or "exec-2" for the second importer of the list. */
+static const char *label(const mc_run_result *result, uint32_t i, char text[static LABEL_BYTES])
+{
+    const mc_chosen *chosen = &result->importers.chosen[i];
+    if (strlen(chosen->name) < LABEL_BYTES) {
+        return chosen->name;
+    }
+    (void)snprintf(text, LABEL_BYTES, "%s-%u", chosen->kind == MC_IMPORTER_EXEC ? "exec" : "so",
+                   i + 1);
+    return text;
+}
+
+static void print_labels(const mc_run_result *result, FILE *out)
+{
+    char text[LABEL_BYTES];
+    for (uint32_t i = 0; i < result->importers.count; i++) {
+        const char *name = result->importers.chosen[i].name;
+        if (label(result, i, text) == text) {
+            mc_wrap(out, 2, "%s is %s", text, name);
+        }
+    }
 }
 
 static void print_cell(const mc_run_result *result, const mc_run_cell *run, FILE *out)
@@ -32,11 +55,12 @@ static void print_cell(const mc_run_result *result, const mc_run_cell *run, FILE
     for (uint32_t i = 0; i < result->importers.count; i++) {
         const mc_tally *t = &run->cell.tally[i];
         bool first = i == 0;
+        char text[LABEL_BYTES];
         (void)fprintf(out, row_format, first ? tail(run->workload, 11) : "",
                       first ? mc_mode_names[run->mode] : "", first ? run->crash : "",
-                      tail(result->importers.chosen[i].name, 9), run->cell.explored.states,
-                      t->verdict[MC_CLEAN], t->verdict[MC_STALE], t->verdict[MC_TORN], t->silent,
-                      t->verdict[MC_BLOCKED], t->verdict[MC_REFUSED_TOO]);
+                      label(result, i, text), run->cell.explored.states, t->verdict[MC_CLEAN],
+                      t->verdict[MC_STALE], t->verdict[MC_TORN], t->silent, t->verdict[MC_BLOCKED],
+                      t->verdict[MC_REFUSED_TOO]);
     }
 }
 
@@ -45,6 +69,7 @@ static void print_totals(const mc_run_result *result, FILE *out)
     (void)fputc('\n', out);
     for (uint32_t i = 0; i < result->importers.count; i++) {
         uint64_t states = 0;
+        char text[LABEL_BYTES];
         mc_tally sum = {0};
         for (uint32_t c = 0; c < result->cell_count; c++) {
             const mc_tally *t = &result->cell[c].cell.tally[i];
@@ -54,10 +79,9 @@ static void print_totals(const mc_run_result *result, FILE *out)
             }
             sum.silent += t->silent;
         }
-        (void)fprintf(out, row_format, i == 0 ? "all" : "", "", "",
-                      tail(result->importers.chosen[i].name, 9), states, sum.verdict[MC_CLEAN],
-                      sum.verdict[MC_STALE], sum.verdict[MC_TORN], sum.silent,
-                      sum.verdict[MC_BLOCKED], sum.verdict[MC_REFUSED_TOO]);
+        (void)fprintf(out, row_format, i == 0 ? "all" : "", "", "", label(result, i, text), states,
+                      sum.verdict[MC_CLEAN], sum.verdict[MC_STALE], sum.verdict[MC_TORN],
+                      sum.silent, sum.verdict[MC_BLOCKED], sum.verdict[MC_REFUSED_TOO]);
     }
 }
 
@@ -94,9 +118,9 @@ static const char *list_item(const char *name, char item[static MC_ITEM_BYTES])
 }
 
 /* The command that tells the story of one state; `importer` null: the default. */
-static void print_explain(const char *state, const char *importer, const char *options, FILE *out)
+static void print_explain(const char *state, const char *importer, const char *explain, FILE *out)
 {
-    (void)fprintf(out, "midcommit explain%s ", options);
+    (void)fprintf(out, "%s ", explain);
     mc_shell_word(out, state);
     if (importer != NULL) {
         char item[MC_ITEM_BYTES];
@@ -106,7 +130,7 @@ static void print_explain(const char *state, const char *importer, const char *o
     (void)fputc('\n', out);
 }
 
-static void print_sentence(const mc_run_result *result, const char *options, FILE *out)
+static void print_sentence(const mc_run_result *result, const char *explain, FILE *out)
 {
     for (uint32_t i = 0; i < result->importers.count; i++) {
         const char *name = result->importers.chosen[i].name;
@@ -132,10 +156,12 @@ static void print_sentence(const mc_run_result *result, const char *options, FIL
                 how, 100.0 * (double)torn / (double)run->cell.explored.states, run->workload,
                 mc_mode_names[run->mode], run->crash, missed);
         (void)fprintf(out, "See the first one:\n\n    ");
-        print_explain(t->first_case, strcmp(name, "abandon") == 0 ? NULL : name, options, out);
+        print_explain(t->first_case, strcmp(name, "abandon") == 0 ? NULL : name, explain, out);
         return;
     }
-    (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
+    if (result->cell_count > 0) {
+        (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
+    }
 }
 
 static void print_defect(const mc_run_result *result, const mc_defect *defect, FILE *out)
@@ -186,7 +212,7 @@ static void print_control(const mc_run_result *result, FILE *out)
     }
 }
 
-static void print_failures(const mc_run_result *result, const char *options, FILE *out)
+static void print_failures(const mc_run_result *result, const char *explain, FILE *out)
 {
     for (uint32_t c = 0; c < result->cell_count; c++) {
         const mc_cell *cell = &result->cell[c].cell;
@@ -199,7 +225,7 @@ static void print_failures(const mc_run_result *result, const char *options, FIL
                               finding->importer == UINT32_MAX
                                   ? NULL
                                   : result->importers.chosen[finding->importer].name,
-                              options, out);
+                              explain, out);
             }
         }
     }
@@ -218,6 +244,17 @@ static void print_limits(const mc_run_result *result, FILE *out)
     if (result->skipped[0] != '\0') {
         mc_wrap(out, 0, "Not run: %s.", result->skipped);
     }
+    bool kv = false;
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        kv = kv || strcmp(result->cell[c].crash, "kv") == 0;
+    }
+    if (kv && result->page_size != 4096) {
+        (void)fprintf(out, "kv ran with pages of 4096 bytes: v1 has no others.\n");
+    }
+    if (result->cell_count == 0) {
+        (void)fprintf(out, "Nothing was tested: part %u of %u has no task.\n", result->shard,
+                      result->shards);
+    }
     if (result->batch_missing) {
         mc_wrap(out, 0,
                 "Not run: the batch-atomic builds of the v1 VFS; SQLite %s was compiled without "
@@ -226,15 +263,16 @@ static void print_limits(const mc_run_result *result, FILE *out)
     }
 }
 
-void mc_report_table(const mc_run_result *result, const char *options, FILE *out)
+void mc_report_table(const mc_run_result *result, const char *explain, FILE *out)
 {
     print_head(out);
     for (uint32_t c = 0; c < result->cell_count; c++) {
         print_cell(result, &result->cell[c], out);
     }
     print_totals(result, out);
+    print_labels(result, out);
     print_control(result, out);
     print_limits(result, out);
-    print_failures(result, options, out);
-    print_sentence(result, options, out);
+    print_failures(result, explain, out);
+    print_sentence(result, explain, out);
 }

@@ -517,6 +517,139 @@ static void files_are_workloads(void **unused)
     }
 }
 
+/* Promise: a program that fails is not taken for one that refuses: the run ends and names the
+ * state. One that cannot copy what is not there yet has refused an empty database. */
+static void failing_importers_end_the_run(void **unused)
+{
+    (void)unused;
+    output o = run("run " EXEC_CELL "--importer '%s' --json -",
+                   "exec:[ -s main.db-journal ] && exit 7; cp main.db out.db");
+    assert_one_line(&o, "an importer that fails at one state", 3);
+    assert_non_null(strstr(o.err, "midcommit: inplace/delete/full/kill/3: importer: "));
+    done(&o);
+    o = run("run " EXEC_CELL "--importer '%s' --json -", "exec:mkfifo out.db");
+    assert_one_line(&o, "an importer that makes a FIFO", 3);
+    done(&o);
+    char *text = result_of("--mode delete --crash kill --workload grow --txns 1 "
+                           "--importer 'exec:cp main.db out.db 2>/dev/null,abandon'");
+    json_t *copied = cell_of(text, 0);
+    json_t *abandon = cell_of(text, 1);
+    assert_int_equal(number(copied, "clean"), number(abandon, "clean"));
+    assert_int_equal(number(copied, "blocked"), 0);
+    json_decref(copied);
+    json_decref(abandon);
+    free(text);
+}
+
+/* Promise: a run does not wait for what an importer leaves running, and ends it. */
+static void importers_leave_nothing_running(void **unused)
+{
+    (void)unused;
+    char *here = realpath(".", NULL);
+    assert_non_null(here);
+    output o = run("run --workload grow --txns 1 --mode delete --crash kill --budget 1 --quiet "
+                   "--importer 'exec:sleep 100 & echo $! >>%s/pids; exit 3'",
+                   here);
+    free(here);
+    assert_int_equal(o.status, 0);
+    done(&o);
+    FILE *file = fopen("pids", "r");
+    assert_non_null(file);
+    int pid = 0;
+    int count = 0;
+    for (; fscanf(file, "%d", &pid) == 1; count++) {
+        char path[64];
+        char state = 'Z'; /* of a process that is gone; one that waits to be buried is, too */
+        (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        FILE *stat = fopen(path, "r");
+        assert_true(stat == NULL || fscanf(stat, "%*d (%*[^)]) %c", &state) == 1);
+        assert_true(stat == NULL || fclose(stat) == 0);
+        assert_int_equal(state, 'Z');
+    }
+    assert_true(count > 10);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Promise: libraries that break the interface are errors of one line that names them. */
+static void libraries_are_checked(void **unused)
+{
+    (void)unused;
+    static const char *const bodies[] = {
+        "return MC_REFUSED;",
+        "return (mc_status)77;",
+        "out->image.page_count = 5; out->image.page_size = 4096; return MC_OK;",
+        "static const uint8_t *page[2]; out->image = (mc_image){4096, 2, page}; return MC_OK;",
+        "static const uint8_t *page[2]; out->image = (mc_image){4095, 2, page}; return MC_OK;",
+        "__builtin_memset(error, 65, sizeof *error); error->reason = 0; return MC_REFUSED;",
+        "return *(volatile int *)16;",
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        char body[1200];
+        char name[32];
+        (void)snprintf(body, sizeof body,
+                       "#include <core/importer.h>\n"
+                       "static mc_status import(const mc_input *input, mc_arena *arena, mc_import "
+                       "*out, mc_error *error) { (void)input; (void)arena; (void)out; (void)error; "
+                       "%s }\n"
+                       "static const mc_importer mine = {MC_IMPORTER_ABI, \"m\", \"m\", import};\n"
+                       "const mc_importer *midcommit_importer(void) { return &mine; }\n",
+                       bodies[i]);
+        (void)snprintf(name, sizeof name, "broken%zu", i);
+        compile(name, body);
+        output o = run("run " EXEC_CELL "--importer so:./%s.so --json -", name);
+        assert_int_equal(o.status, 3);
+        assert_non_null(strstr(o.err, "midcommit: inplace/delete/full/kill/"));
+        done(&o);
+    }
+}
+
+/* Promise: no output takes the place of an input or of the other output. */
+static void outputs_are_no_inputs(void **unused)
+{
+    (void)unused;
+    static const char sql[] = "CREATE TABLE t(a); INSERT INTO t VALUES(1);";
+    write_text("mine.sql", sql);
+    static const char *const wrong[] = {
+        "--workload mine.sql --json mine.sql", "--workload grow,mine.sql --json ./mine.sql",
+        "--workload mine.sql --results mine.sql --resume", "--workload grow --results r --json r"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        output o = run("run %s", wrong[i]);
+        assert_one_line(&o, wrong[i], 2);
+        done(&o);
+    }
+    char *text = read_text("mine.sql");
+    assert_string_equal(text, sql);
+    free(text);
+}
+
+/* Promise: --resume takes nothing that other contents of a user's file gave. */
+static void changed_files_are_not_resumed(void **unused)
+{
+    (void)unused;
+    static const char options[] = "run --workload its.sql --mode delete --crash kill --quiet "
+                                  "--results its.jsonl";
+    write_text("its.sql", "CREATE TABLE t(a); INSERT INTO t VALUES(1);");
+    output o = run("%s", options);
+    assert_int_equal(o.status, 0);
+    done(&o);
+    write_text("its.sql", "CREATE TABLE t(a);");
+    o = run("%s --resume", options);
+    assert_one_line(&o, "a changed file", 3);
+    done(&o);
+}
+
+/* Promise: what is printed and does not arrive is a failure. */
+static void full_disks_are_noticed(void **unused)
+{
+    (void)unused;
+    char line[1000];
+    (void)snprintf(line, sizeof line, "'%s' run %s >/dev/full 2>err.txt", MIDCOMMIT_PROGRAM,
+                   EXEC_CELL);
+    int status = system(line);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,6 +663,12 @@ int main(void)
         cmocka_unit_test(shards_together_are_the_whole),
         cmocka_unit_test(programs_are_importers),
         cmocka_unit_test(libraries_are_importers),
+        cmocka_unit_test(failing_importers_end_the_run),
+        cmocka_unit_test(importers_leave_nothing_running),
+        cmocka_unit_test(libraries_are_checked),
+        cmocka_unit_test(outputs_are_no_inputs),
+        cmocka_unit_test(changed_files_are_not_resumed),
+        cmocka_unit_test(full_disks_are_noticed),
         cmocka_unit_test(files_are_workloads),
     };
     if (MIDCOMMIT_PROGRAM[0] == '\0') {

@@ -60,7 +60,9 @@ static char *read_all(FILE *file)
 static void check(const golden *g)
 {
     char command[4500];
-    (void)snprintf(command, sizeof command, "'%s' %s 2>&1", MIDCOMMIT_PROGRAM, g->arguments);
+    (void)snprintf(command, sizeof command, "cd '%.*s' && ./midcommit %s 2>&1",
+                   (int)(strrchr(MIDCOMMIT_PROGRAM, '/') - MIDCOMMIT_PROGRAM), MIDCOMMIT_PROGRAM,
+                   g->arguments);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     char *found = masked(read_all(pipe));
