@@ -11,6 +11,8 @@
  * files. */
 #include "crashsim/record.h"
 
+#include "core/v1.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -325,6 +327,25 @@ static mc_status prove_store(recorder *rec, mc_error *error)
     return status;
 }
 
+/* A program may change the journal mode. On the v1 store WAL is outside what actors did and what
+ * snapshots are derived from, so it is an error that says so. */
+static mc_status refuse_wal(const recorder *rec, mc_error *error)
+{
+    uint8_t wal[1 + MC_V1_METADATA_KEY_BYTES] = {MC_V1_METADATA_KEY_BYTES};
+    mc_v1_metadata_key(wal + 1, MC_V1_WAL);
+    for (size_t i = 0; i < rec->trace->op_count; i++) {
+        const mc_op *op = &rec->trace->op[i];
+        if (op->kind == MC_OP_KV_PUT && op->size >= sizeof wal &&
+            memcmp(op->data, wal, sizeof wal) == 0) {
+            return mc_fail(error, MC_USAGE, "kv-wal",
+                           "%s: it uses WAL mode, which v1 actors never did; leave kv out of"
+                           " --crash",
+                           rec->options.workload);
+        }
+    }
+    return MC_OK;
+}
+
 static mc_status run_on_store(recorder *rec, mc_error *error)
 {
     mc_trace *trace = rec->trace;
@@ -341,6 +362,7 @@ static mc_status run_on_store(recorder *rec, mc_error *error)
     if (status == MC_OK) {
         status = prove_store(rec, error);
     }
+    status = status == MC_OK ? refuse_wal(rec, error) : status;
     size_t op_count = trace->op_count;
     close_vfs(rec);
     trace->op_count = op_count;
