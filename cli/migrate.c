@@ -104,6 +104,8 @@ static mc_status parse(const mc_arguments *a, mc_migrate_options *o, mc_error *e
     o->to_file = mc_options_get(a, "to-file");
     o->to_ltx = mc_options_get(a, "to-ltx");
     o->to_v2 = mc_options_get(a, "to-v2");
+    o->report[0] = mc_options_get(a, "json");
+    o->report[1] = mc_options_get(a, "metrics");
     o->sweep = mc_options_given(a, "sweep");
     if (o->policy == NULL) {
         return mc_fail(error, MC_USAGE, "usage",
@@ -155,7 +157,7 @@ static mc_status report(const mc_arguments *a, const mc_migration *m, const char
     if (ran || actor != NULL) {
         log_line(m, actor, ran ? NULL : error);
     }
-    if (metrics != NULL) {
+    if (metrics != NULL && status != MC_USAGE) { /* it may name what must not be lost */
         status = put_report(status, metrics, mc_report_migrate_metrics(m, !ran), error);
     }
     if (ran && json != NULL) {

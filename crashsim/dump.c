@@ -50,12 +50,24 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static mc_status decode_key(const json_t *text, const place *at, mc_kv_entry *out, mc_error *error)
+/* `*foreign`: it is a key that is too long to be kept, and none of v1's. */
+static mc_status decode_key(const json_t *text, const place *at, mc_kv_entry *out, bool *foreign,
+                            mc_error *error)
 {
     size_t size = json_string_length(text);
     const char *digits = json_string_value(text);
-    if (size % 2 != 0 || size / 2 > MC_KV_KEY_MAX) {
-        return malformed(at, "a key of at most 8 bytes as pairs of hexadecimal digits", error);
+    *foreign = false;
+    if (size % 2 != 0) {
+        return malformed(at, "a key of pairs of hexadecimal digits", error);
+    }
+    if (size / 2 > MC_KV_KEY_MAX) {
+        for (size_t i = 0; i < size; i++) {
+            if (hex_digit(digits[i]) < 0) {
+                return malformed(at, "a key of hexadecimal digits", error);
+            }
+        }
+        *foreign = strncmp(digits, "0801", 4) != 0;
+        return *foreign ? MC_OK : malformed(at, "a v1 key of at most 16 bytes", error);
     }
     for (size_t i = 0; i < size / 2; i++) {
         int high = hex_digit(digits[2 * i]);
@@ -158,7 +170,12 @@ static mc_status parse_line(const char *text, size_t size, const place *at, mc_a
     mc_status status = MC_OK;
     if (json_is_string(key) && json_is_string(value)) {
         dump_item item = {.line = at->line};
-        status = decode_key(key, at, &item.entry, error);
+        bool foreign;
+        status = decode_key(key, at, &item.entry, &foreign, error);
+        if (status == MC_OK && foreign) {
+            json_decref(line);
+            return MC_OK;
+        }
         if (status == MC_OK) {
             status = decode_value(value, at, arena, &item.entry, error);
         }

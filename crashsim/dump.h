@@ -3,7 +3,8 @@
  *     {"k":"hex key","v":"base64 value"}
  *
  * A line that is a JSON object with neither key (a header with metadata, say) is skipped, as are
- * blank lines and other keys beside the two. Everything else is an error of one line that names the
+ * blank lines, other keys beside the two, and pairs whose key is longer than a store's may be here
+ * and does not begin as v1 keys do (08 01). Everything else is an error of one line that names the
  * dump, the line, and what was expected there: a line that is not a JSON object, one of the two
  * keys without the other, digits that are not hexadecimal, base64 that is not RFC 4648's (alphabet,
  * padding, unused bits zero), a key that was there before, and whatever passes a limit below. */
@@ -14,7 +15,7 @@
 
 #include "crashsim/kvstore.h"
 
-/* Limits; a key's is MC_KV_KEY_MAX. */
+/* Limits; a v1 key's is MC_KV_KEY_MAX. */
 #define MC_DUMP_BYTES_MAX ((uint64_t)1 << 30) /* of a whole dump */
 enum { MC_DUMP_VALUE_BYTES_MAX = 128 * 1024 };
 

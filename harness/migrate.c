@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -285,17 +287,37 @@ static bool same_file(const char *a, const char *b)
            one.st_ino == other.st_ino;
 }
 
-static mc_status check_apart(const migration *m, const char *output, mc_error *error)
+/* Do two paths, of files that may not be there yet, name one place? */
+static bool same_place(const char *a, const char *b)
 {
-    if (output == NULL) {
+    const char *name_a = strrchr(a, '/') == NULL ? a : strrchr(a, '/') + 1;
+    const char *name_b = strrchr(b, '/') == NULL ? b : strrchr(b, '/') + 1;
+    char folder_a[PATH_BYTES];
+    char folder_b[PATH_BYTES];
+    (void)snprintf(folder_a, sizeof folder_a, "%.*s.", (int)(name_a - a), a);
+    (void)snprintf(folder_b, sizeof folder_b, "%.*s.", (int)(name_b - b), b);
+    return strcmp(name_a, name_b) == 0 && same_file(folder_a, folder_b);
+}
+
+/* Is `output` the source, one of its files, or what SQLite would take for its sidecar? */
+static mc_status check_apart(const mc_migrate_options *options, const char *output, mc_error *error)
+{
+    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm", "/data.mdb"};
+    char main[PATH_MAX];
+    if (output == NULL || strcmp(output, "-") == 0) {
         return MC_OK;
     }
-    bool same = same_file(m->source.path, output);
-    for (int i = 0; i < 1 + MC_SOURCE_SIDECARS; i++) {
-        const mc_infile *in = &m->source.file[i];
-        same = same || (in->fd >= 0 && same_file(in->path, output));
+    if (realpath(options->source, main) == NULL) {
+        (void)snprintf(main, sizeof main, "%s", options->source);
     }
-    return same ? mc_fail(error, MC_USAGE, "same-file", "%s: is the source, too", output) : MC_OK;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char path[PATH_MAX + 16];
+        (void)snprintf(path, sizeof path, "%s%s", main, suffixes[i]);
+        if (same_file(path, output) || same_place(path, output)) {
+            return mc_fail(error, MC_USAGE, "same-file", "%s: is the source, too", output);
+        }
+    }
+    return MC_OK;
 }
 
 /* A sidecar beside the target is none of its own: SQLite would play it back into the new file. */
@@ -317,13 +339,59 @@ static mc_status check_beside(const char *target, mc_error *error)
     return MC_OK;
 }
 
-static mc_status check_outputs(const migration *m, mc_error *error)
+/* No other output may have the name of a sidecar of --to-file's. */
+static mc_status check_no_sidecar(const char *target, const char *other, mc_error *error)
 {
-    const mc_migrate_options *options = m->options;
-    mc_status status = check_apart(m, options->to_file, error);
-    status = status == MC_OK ? check_apart(m, options->to_ltx, error) : status;
-    status = status == MC_OK ? check_apart(m, options->to_v2, error) : status;
-    return status == MC_OK ? check_beside(options->to_file, error) : status;
+    static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
+    for (size_t i = 0; target != NULL && other != NULL && i < 3; i++) {
+        char path[PATH_BYTES];
+        (void)snprintf(path, sizeof path, "%s%s", target, suffixes[i]);
+        if (same_place(path, other)) {
+            return mc_fail(error, MC_USAGE, "same-file", "%s: would be taken for a sidecar of %s",
+                           other, target);
+        }
+    }
+    return MC_OK;
+}
+
+/* A report that cannot be written is found out before the migration, not after it. */
+static mc_status check_report(const char *path, mc_error *error)
+{
+    if (path == NULL || strcmp(path, "-") == 0) {
+        return MC_OK;
+    }
+    mc_outfile file;
+    mc_status status = mc_outfile_open(&file, path, error);
+    if (status == MC_OK) {
+        mc_outfile_abandon(&file);
+    }
+    return status;
+}
+
+/* Before anything is opened: what names one thing twice loses one of them. */
+static mc_status check_outputs(const mc_migrate_options *options, mc_error *error)
+{
+    const char *const output[] = {options->to_file, options->to_ltx, options->to_v2,
+                                  options->report[0], options->report[1]};
+    for (size_t i = 0; i < sizeof output / sizeof *output; i++) {
+        mc_status status = check_apart(options, output[i], error);
+        status = status == MC_OK && i > 0 ? check_no_sidecar(options->to_file, output[i], error)
+                                          : status;
+        if (status != MC_OK) {
+            return status;
+        }
+    }
+    return MC_OK;
+}
+
+/* Before anything is written. */
+static mc_status check_targets(const mc_migrate_options *options, mc_error *error)
+{
+    mc_status status = check_beside(options->to_file, error);
+    for (int i = 0; status == MC_OK && i < MC_MIGRATE_REPORTS; i++) {
+        status = check_report(options->report[i], error);
+    }
+    return status;
 }
 
 /* ---- the whole ---- */
@@ -374,7 +442,7 @@ static mc_status migrate_read(migration *m, mc_error *error)
     mc_v1_orphans(&m->source.store, &out->orphan_keys, &out->orphan_bytes);
     out->phase = MC_PHASE_FINALIZE;
     mc_v2head head = {0};
-    mc_status status = check_outputs(m, error);
+    mc_status status = check_targets(options, error);
     if (status == MC_OK && options->to_v2 != NULL) {
         status = mc_v2store_head(options->to_v2, &head, error);
     }
@@ -403,8 +471,7 @@ static mc_status migrate_read(migration *m, mc_error *error)
         return MC_OK;
     }
     if (imported != MC_OK) {
-        *error = why;
-        return imported;
+        return mc_fail(error, imported, why.reason, "%s: %s", options->source, why.text);
     }
     out->phase = MC_PHASE_FINALIZE;
     status = write_outputs(m, error);
@@ -434,8 +501,11 @@ mc_status mc_migrate(const mc_migrate_options *options, mc_migration *out, mc_er
         .out = out,
         .arena.limit_bytes = (size_t)options->limit_bytes * WORK_PER_INPUT + WORK_SPARE_BYTES,
     };
-    mc_status status =
-        mc_source_open(&m.source, options->from, options->source, options->limit_bytes, error);
+    mc_status status = check_outputs(options, error);
+    if (status != MC_OK) {
+        return status;
+    }
+    status = mc_source_open(&m.source, options->from, options->source, options->limit_bytes, error);
     status = status == MC_OK ? migrate_read(&m, error) : status;
     mc_source_close(&m.source);
     mc_arena_free(&m.arena);

@@ -59,6 +59,8 @@ typedef enum mc_migrate_phase {
 } mc_migrate_phase;
 extern const char *const mc_migrate_phase_names[MC_PHASES]; /* "read_v1", "validate", "finalize" */
 
+enum { MC_MIGRATE_REPORTS = 2 };
+
 typedef struct mc_migrate_options {
     mc_source_kind from;
     const char *source;
@@ -66,8 +68,11 @@ typedef struct mc_migrate_options {
     const char *to_file;       /* null: none; so for all outputs */
     const char *to_ltx;
     const char *to_v2;
-    bool sweep;           /* only with MC_SOURCE_LMDB and an output */
-    uint64_t limit_bytes; /* the largest file or store taken */
+    const char *report[MC_MIGRATE_REPORTS]; /* files that the caller will write when it is over;
+                                               they are checked before anything is done. Null: none;
+                                               "-": standard output */
+    bool sweep;                             /* only with MC_SOURCE_LMDB and an output */
+    uint64_t limit_bytes;                   /* the largest file or store taken */
 } mc_migrate_options;
 
 typedef struct mc_migration {

@@ -131,6 +131,7 @@ need() {
         die 3 "install: apt-get could not install $packages"
     packages=$(missing_packages "$1" | tr '\n' ' ')
     [ -z "$packages" ] || die 3 "install: still missing after installing: $packages"
+    rm -f "$top"/build*/arguments # a build made before has not seen what is here now
 }
 
 # build DIR CMAKE_ARGUMENT...: configures DIR anew when its arguments changed, and builds it. Two at a

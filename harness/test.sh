@@ -55,6 +55,7 @@ lane() {
     local name=$1 dir=$2 counts started=$SECONDS
     shift 2
     build "$dir" "$@"
+    [ -x "$dir/test_run" ] || die 3 "$name: the build has no tests; is libcmocka-dev there?"
     ctest --test-dir "$dir" -V -j "$cores" -R "$only" --timeout 300 >"$dir/ctest.log" 2>&1 || true
     : >"$dir/failures.log"
     counts=$(awk -v output="$dir/failures.log" "$count_cases" "$dir/ctest.log")

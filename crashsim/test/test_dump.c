@@ -333,8 +333,11 @@ static void bad_lines(void **unused)
         {"{\"v\":\"\"}", "\"k\" and \"v\", both strings"},
         {"{\"k\":0,\"v\":\"\"}", "\"k\" and \"v\", both strings"},
         {"{\"k\":\"00\",\"v\":null}", "\"k\" and \"v\", both strings"},
-        {"{\"k\":\"000\",\"v\":\"\"}", "a key of at most 8 bytes"},
-        {"{\"k\":\"000000000000000000\",\"v\":\"\"}", "a key of at most 8 bytes"},
+        {"{\"k\":\"000\",\"v\":\"\"}", "a key of pairs of hexadecimal digits"},
+        {"{\"k\":\"0801000000000000000000000000000000\",\"v\":\"\"}",
+         "a v1 key of at most 16 bytes"},
+        {"{\"k\":\"0000000000000000000000000000000000000g\",\"v\":\"\"}",
+         "a key of hexadecimal digits"},
         {"{\"k\":\"0g\",\"v\":\"\"}", "a key of hexadecimal digits"},
         {"{\"k\":\"00\",\"v\":\"Zg=\"}", "a value in base64"},
         {"{\"k\":\"00\",\"v\":\"Zg\"}", "a value in base64"},
@@ -512,9 +515,9 @@ static void malformed_requests_change_nothing(void **unused)
         {MC_OP_KV_PUT, 1, 7, "\x01k\x02\0\0\0v"},                        /* value cut short */
         {MC_OP_KV_PUT, 2, 14, "\x01k\x01\0\0\0v\x01k\xff\xff\xff\xff!"}, /* the second is bad */
         {MC_OP_KV_PUT, 1, 8, "\x01k\x01\0\0\0v!"},                       /* more than it says */
-        {MC_OP_KV_DELETE, 1, 10,
-         "\x09"
-         "123456789"},                          /* key too long */
+        {MC_OP_KV_DELETE, 1, 18,
+         "\x11"
+         "12345678901234567"},                  /* key too long */
         {MC_OP_KV_DELETE, 3, 4, "\x01k\x01l"},  /* fewer keys than it says */
         {MC_OP_KV_DELETE_RANGE, 1, 2, "\x01k"}, /* half a range */
         {MC_OP_KV_DELETE, UINT64_MAX, 2, "\x01k"},

@@ -33,9 +33,9 @@ static char folder[4096];
 
 static inline const char *in_folder(const char *name)
 {
-    static char paths[32][4600];
+    static char paths[128][4600];
     static unsigned next;
-    char *path = paths[next++ % 32];
+    char *path = paths[next++ % 128];
     (void)snprintf(path, sizeof paths[0], "%s/%s", folder, name);
     return path;
 }

@@ -468,7 +468,24 @@ static void test_source_and_target_must_differ(void **state)
         assert_error(&r, 2, targets[i]);
         migrate(&r, "--from-files", in_folder("to.db"), "--to-ltx", targets[i], NULL);
         assert_error(&r, 2, targets[i]);
+        migrate(&r, "--from-files", in_folder("to.db"), "--json", targets[i], NULL);
+        assert_error(&r, 2, targets[i]);
+        migrate(&r, "--from-files", in_folder("to.db"), "--metrics", targets[i], NULL);
+        assert_error(&r, 2, targets[i]);
     }
+    /* Nor the name of a sidecar that is not there, of the source or of the target. */
+    migrate(&r, "--from-files", in_folder("to.db"), "--to-file", in_folder("./to.db-wal"), NULL);
+    assert_error(&r, 2, "to.db-wal");
+    assert_false(exists(in_folder("to.db-wal")));
+    migrate(&r, "--from-files", in_folder("to.db"), "--to-file", in_folder("out.db"), "--json",
+            in_folder("out.db-wal"), NULL);
+    assert_error(&r, 2, "out.db-wal");
+    assert_false(exists(in_folder("out.db")));
+    /* And a report that cannot be written is found out first. */
+    migrate(&r, "--from-files", in_folder("to.db"), "--to-file", in_folder("out.db"), "--json",
+            in_folder("missing/report"), NULL);
+    assert_error(&r, 3, "missing/report");
+    assert_false(exists(in_folder("out.db")));
     write_bytes(in_folder("out.db-journal"), "old", 3);
     migrate(&r, "--from-files", in_folder("to.db"), "--to-file", in_folder("out.db"), NULL);
     assert_error(&r, 3, "out.db-journal");
