@@ -478,6 +478,35 @@ static void test_wrong_usage(void **state)
     assert_int_equal(count_names("out.db"), 0);
 }
 
+static void test_keys_that_no_vfs_wrote(void **state)
+{
+    /* Promise: a chunk key of another length is what the field refused it for; a key that is none
+     * of v1's is not looked at, however long it is. */
+    (void)state;
+    static const char foreign[] =
+        "\n{\"k\":\"ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00\",\"v\":\"AA==\"}\n";
+    static const char longer[] = "{\"k\":\"080101000000000000\",\"v\":\"AA==\"}\n";
+    bytes dump = read_bytes(corpus("one_page_k0001"));
+    size_t size = (size_t)dump.size;
+    char *text = malloc(size + sizeof foreign + sizeof longer);
+    assert_non_null(text);
+    memcpy(text, dump.data, size);
+    memcpy(text + size, foreign, sizeof foreign);
+    memcpy(text + size + sizeof foreign - 1, longer, sizeof longer);
+    write_bytes(in_folder("foreign.jsonl"), text, size + sizeof foreign - 1);
+    write_bytes(in_folder("longer.jsonl"), text, size + sizeof foreign + sizeof longer - 2);
+    free(text);
+    free(dump.data);
+    ran r;
+    migrate(&r, "--from-kv", in_folder("foreign.jsonl"), "--policy", "abandon", "--json", "-",
+            NULL);
+    assert_outcome(&r, "imported", "null", "clean");
+    migrate(&r, "--from-kv", in_folder("longer.jsonl"), "--policy", "abandon", "--json", "-", NULL);
+    assert_outcome(&r, "refused", "chunk-key-length", "clean");
+    migrate(&r, "--from-kv", in_folder("longer.jsonl"), "--json", "-", NULL);
+    assert_outcome(&r, "imported", "null", "clean");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +521,7 @@ int main(void)
         IN_FOLDER(test_refuses_what_is_no_database_of_v1),
         IN_FOLDER(test_missing_chunks),
         IN_FOLDER(test_nothing_there_is_refused),
+        IN_FOLDER(test_keys_that_no_vfs_wrote),
         IN_FOLDER(test_log_is_one_line_whatever_the_actor_is),
         IN_FOLDER(test_wrong_usage),
     };
