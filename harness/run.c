@@ -156,6 +156,7 @@ static mc_status find_required(runner *r, mc_error *error)
     mc_error why;
     mc_status status = mc_importers_parse(r->options->required, &required, &why);
     if (status != MC_OK) {
+        mc_importers_free(&required);
         return mc_fail(error, status, why.reason, "--require %s: no such importer",
                        r->options->required);
     }

@@ -56,7 +56,7 @@ lane() {
     shift 2
     build "$dir" "$@"
     [ -x "$dir/test_run" ] || die 3 "$name: the build has no tests; is libcmocka-dev there?"
-    ctest --test-dir "$dir" -V -j "$cores" -R "$only" --timeout 300 >"$dir/ctest.log" 2>&1 || true
+    ctest --test-dir "$dir" -V -j "$cores" -R "$only" --timeout 900 >"$dir/ctest.log" 2>&1 || true
     : >"$dir/failures.log"
     counts=$(awk -v output="$dir/failures.log" "$count_cases" "$dir/ctest.log")
     cat "$dir/failures.log"

@@ -143,7 +143,8 @@ static void malformed_metadata_refuses(void **unused)
     }
 }
 
-/* Promise: a size is never trusted with memory; the arena's limit answers, in one line. */
+/* Promise: a size is never trusted with memory; past the arena's limit it is refused, in one
+ * line. */
 static void hostile_size_meets_the_arena(void **unused)
 {
     (void)unused;
@@ -154,7 +155,7 @@ static void hostile_size_meets_the_arena(void **unused)
         test_put_chunk(&pairs, MC_V1_MAIN, 0, ones, MC_V1_CHUNK_BYTES);
         mc_files files;
         mc_error error;
-        assert_int_equal(files_of(&pairs, &files, &error), MC_NO_MEMORY);
+        assert_int_equal(files_of(&pairs, &files, &error), MC_REFUSED);
         assert_string_equal(error.reason, "too-large");
     }
 }

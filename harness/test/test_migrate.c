@@ -478,6 +478,30 @@ static void test_wrong_usage(void **state)
     assert_int_equal(count_names("out.db"), 0);
 }
 
+static void test_a_size_that_no_memory_holds(void **state)
+{
+    /* Promise: metadata that names more bytes than may be read is a refusal with its reason, not a
+     * failure; and beside an import that does not look at them, the input is malformed. */
+    (void)state;
+    fixture f = make_fixture();
+    ran r;
+    put_metadata(&f.store, &f.arena, MC_V1_JOURNAL, (uint64_t)1 << 40);
+    migrate_to_v2(&r, &f, "recover");
+    assert_outcome(&r, "refused", "too-large", "malformed");
+    migrate_to_v2(&r, &f, "abandon");
+    assert_outcome(&r, "imported", "null", "malformed");
+    remove_tree(in_folder("v2"));
+    put_metadata(&f.store, &f.arena, MC_V1_MAIN, (uint64_t)1 << 40);
+    migrate_to_v2(&r, &f, "recover");
+    assert_outcome(&r, "refused", "too-large", "malformed");
+    assert_int_equal(r.status, 1);
+    assert_metric("\nmidcommit_migrate_failures_total{phase=\"read_v1\"} 1\n");
+    migrate_to_v2(&r, &f, "abandon");
+    assert_outcome(&r, "refused", "over-size-limit", "malformed");
+    assert_false(exists(in_folder("v2")));
+    free_fixture(&f);
+}
+
 static void test_keys_that_no_vfs_wrote(void **state)
 {
     /* Promise: a chunk key of another length is what the field refused it for; a key that is none
@@ -521,6 +545,7 @@ int main(void)
         IN_FOLDER(test_refuses_what_is_no_database_of_v1),
         IN_FOLDER(test_missing_chunks),
         IN_FOLDER(test_nothing_there_is_refused),
+        IN_FOLDER(test_a_size_that_no_memory_holds),
         IN_FOLDER(test_keys_that_no_vfs_wrote),
         IN_FOLDER(test_log_is_one_line_whatever_the_actor_is),
         IN_FOLDER(test_wrong_usage),

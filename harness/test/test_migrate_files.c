@@ -495,6 +495,81 @@ static void test_source_and_target_must_differ(void **state)
     assert_same_file(in_folder("other.db"), in_folder("before.db"));
 }
 
+static void test_a_source_that_cannot_be_read_is_kept(void **state)
+{
+    /* Promise: metrics, which are written of a migration that could not run, too, never take the
+     * place of what it could not read. */
+    (void)state;
+    ran r;
+    write_bytes(in_folder("bad.jsonl"), "no dump", 7);
+    migrate(&r, "--from-kv", in_folder("bad.jsonl"), "--metrics", in_folder("./bad.jsonl"), NULL);
+    assert_error(&r, 2, "bad.jsonl");
+    bytes bad = read_bytes(in_folder("bad.jsonl"));
+    assert_string_equal(bad.data, "no dump");
+    free(bad.data);
+    assert_int_equal(mkdir(in_folder("v1"), 0700), 0);
+    static const char *const names[] = {"v1/data.mdb", "v1/lock.mdb"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        migrate(&r, "--from-lmdb", in_folder("v1"), "--metrics", in_folder(names[i]), NULL);
+        assert_error(&r, 2, names[i]);
+        assert_false(exists(in_folder(names[i])));
+    }
+}
+
+static void test_outputs_must_differ(void **state)
+{
+    /* Promise: no output takes the place of another, by whatever name, nor of the v2 store's files.
+     */
+    (void)state;
+    const char *dump = corpus("grow_10_k0001");
+    assert_int_equal(mkdir(in_folder("v2"), 0700), 0);
+    static const struct {
+        const char *option;
+        const char *path;
+        const char *other_option;
+        const char *other;
+    } pairs[] = {
+        {"--to-file", "out", "--json", "./out"},
+        {"--to-file", "out", "--to-ltx", "./out"},
+        {"--to-ltx", "out", "--metrics", "v2/../out"},
+        {"--json", "out", "--metrics", "./out"},
+        {"--to-v2", "v2", "--json", "v2/data.mdb"},
+        {"--to-v2", "v2", "--to-file", "./v2/data.mdb"},
+        {"--to-v2", "v2", "--metrics", "v2/lock.mdb"},
+        {"--to-file", "out", "--to-ltx", "./out-journal"},
+        {"--to-file", "out", "--metrics", "out-shm"},
+        {"--to-file", "out", "--to-v2", "out-wal"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        ran r;
+        migrate(&r, "--from-kv", dump, pairs[i].option, in_folder(pairs[i].path),
+                pairs[i].other_option, in_folder(pairs[i].other), NULL);
+        assert_error(&r, 2, "");
+        assert_int_equal(count_names("out"), 0);
+        assert_false(exists(in_folder("v2/data.mdb")));
+    }
+}
+
+static void test_reports_are_checked_first(void **state)
+{
+    /* Promise: when a report cannot be written, nothing is. */
+    (void)state;
+    const char *dump = corpus("grow_10_k0001");
+    assert_int_equal(mkdir(in_folder("dir"), 0700), 0);
+    const char *const bad[] = {in_folder("none/report"), in_folder("dir"), "/dev/null"};
+    static const char *const reports[] = {"--json", "--metrics"};
+    for (size_t i = 0; i < sizeof reports / sizeof reports[0]; i++) {
+        for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
+            ran r;
+            migrate(&r, "--from-kv", dump, "--to-file", in_folder("out.db"), "--to-ltx",
+                    in_folder("out.ltx"), "--to-v2", in_folder("out.v2"), reports[i], bad[k], NULL);
+            assert_error(&r, 3, bad[k]);
+            assert_int_equal(count_names("out"), 0);
+        }
+    }
+    assert_int_equal(count_names("dir"), 1);
+}
+
 static void test_no_room_leaves_no_output(void **state)
 {
     /* Promise: when the disk takes no more, what was there stays, nothing is left of what was
@@ -543,6 +618,9 @@ int main(void)
         IN_FOLDER(test_files_that_are_no_database),
         IN_FOLDER(test_targets_that_cannot_be_written),
         IN_FOLDER(test_source_and_target_must_differ),
+        IN_FOLDER(test_a_source_that_cannot_be_read_is_kept),
+        IN_FOLDER(test_outputs_must_differ),
+        IN_FOLDER(test_reports_are_checked_first),
         IN_FOLDER(test_no_room_leaves_no_output),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
