@@ -34,16 +34,24 @@ static mc_arena_block *add_block(mc_arena *arena, size_t need_bytes)
     return block;
 }
 
+static size_t padded_bytes(size_t size_bytes)
+{
+    return (size_bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+bool mc_arena_fits(const mc_arena *arena, uint64_t size_bytes)
+{
+    return size_bytes <= arena->limit_bytes &&
+           padded_bytes((size_t)size_bytes) <= arena->limit_bytes - arena->used_bytes;
+}
+
 void *mc_arena_alloc(mc_arena *arena, size_t size_bytes)
 {
     assert(arena->limit_bytes > 0);
-    if (size_bytes > arena->limit_bytes) {
+    if (!mc_arena_fits(arena, size_bytes)) {
         return NULL;
     }
-    size_t padded = (size_bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    if (padded > arena->limit_bytes - arena->used_bytes) {
-        return NULL;
-    }
+    size_t padded = padded_bytes(size_bytes);
     mc_arena_block *block = arena->block;
     if (block == NULL || block->capacity - block->used < padded) {
         block = add_block(arena, padded);

@@ -6,6 +6,7 @@
 #ifndef MIDCOMMIT_CORE_ARENA_H
 #define MIDCOMMIT_CORE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,10 @@ typedef struct mc_arena {
 /* `size_bytes` bytes aligned for any type, not cleared; null past the limit or without memory. A
  * zero-sized allocation returns a valid pointer. Pointers stay valid until reset or free. */
 void *mc_arena_alloc(mc_arena *arena, size_t size_bytes);
+
+/* Would so many bytes stay within the limit? If so and mc_arena_alloc returns null, the machine has
+ * no memory; if not, the size is more than the caller wants to give. */
+bool mc_arena_fits(const mc_arena *arena, uint64_t size_bytes);
 
 /* `count` items of `item_bytes`, cleared; null also when the product overflows. */
 void *mc_arena_calloc(mc_arena *arena, size_t count, size_t item_bytes);

@@ -137,10 +137,14 @@ static mc_status read_file(const mc_v1_file *file, mc_v1_tag tag, mc_arena *aren
     if (size == 0) {
         return MC_OK;
     }
+    if (!mc_arena_fits(arena, size)) {
+        return mc_fail(error, MC_REFUSED, "too-large",
+                       "%s: metadata: a size of %" PRIu64 " bytes passes the limit of memory",
+                       mc_v1_tag_names[tag], size);
+    }
     uint8_t *data = mc_arena_calloc(arena, (size_t)size, 1);
     if (data == NULL) {
-        return mc_fail(error, MC_NO_MEMORY, "too-large",
-                       "%s: no room for the %" PRIu64 " bytes that the metadata names",
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "%s: no memory for %" PRIu64 " bytes",
                        mc_v1_tag_names[tag], size);
     }
     for (size_t i = 0; i < file->chunk_count; i++) {

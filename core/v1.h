@@ -66,9 +66,10 @@ mc_status mc_v1_file_size(const mc_v1_file *file, mc_v1_tag tag, uint64_t *size_
 bool mc_v1_chunk_index(const mc_pair *pair, uint32_t *index);
 
 /* The store's files as the VFS itself reads them, put together in `arena`. MC_REFUSED (slugs above)
- * when main, journal or wal exists and the VFS could not open it. MC_NO_MEMORY when a size does not
- * fit the arena: sizes come from outside, so the arena's limit is the limit. The VFS has no shared
- * memory, so of an shm file only `exists` is filled in. `out->other` is null. */
+ * when main, journal or wal exists and the VFS could not open it, and "too-large" when its size
+ * passes the arena's limit: sizes come from outside. MC_NO_MEMORY is the machine's want of memory
+ * for what the limit allows. The VFS has no shared memory, so of an shm file only `exists` is
+ * filled in. `out->other` is null. */
 mc_status mc_v1_files(const mc_store *store, mc_arena *arena, mc_files *out, mc_error *error);
 
 /* What a migration leaves lying in the store for nobody. A pair is an orphan when it is

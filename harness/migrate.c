@@ -128,11 +128,13 @@ static mc_migrate_phase phase_of_refusal(const char *reason)
     return MC_PHASE_VALIDATE;
 }
 
-static void refuse(mc_migration *out, const mc_error *why)
+static void refuse(const migration *m, const mc_error *why)
 {
+    mc_migration *out = m->out;
+    bool unread = m->options->policy == &mc_importer_recover && m->source.visible != MC_OK;
     out->outcome = MC_MIGRATE_REFUSED;
     out->reason = why->reason;
-    out->phase = phase_of_refusal(why->reason);
+    out->phase = unread ? MC_PHASE_READ_V1 : phase_of_refusal(why->reason);
     (void)snprintf(out->detail, sizeof out->detail, "%s", why->text);
 }
 
@@ -299,12 +301,19 @@ static bool same_place(const char *a, const char *b)
     return strcmp(name_a, name_b) == 0 && same_file(folder_a, folder_b);
 }
 
+/* Null is no output, and "-" standard output. */
+static bool is_path(const char *output)
+{
+    return output != NULL && strcmp(output, "-") != 0;
+}
+
 /* Is `output` the source, one of its files, or what SQLite would take for its sidecar? */
 static mc_status check_apart(const mc_migrate_options *options, const char *output, mc_error *error)
 {
-    static const char *const suffixes[] = {"", "-journal", "-wal", "-shm", "/data.mdb"};
+    static const char *const suffixes[] = {"",     "-journal",  "-wal",
+                                           "-shm", "/data.mdb", "/lock.mdb"};
     char main[PATH_MAX];
-    if (output == NULL || strcmp(output, "-") == 0) {
+    if (!is_path(output)) {
         return MC_OK;
     }
     if (realpath(options->source, main) == NULL) {
@@ -339,16 +348,19 @@ static mc_status check_beside(const char *target, mc_error *error)
     return MC_OK;
 }
 
-/* No other output may have the name of a sidecar of --to-file's. */
-static mc_status check_no_sidecar(const char *target, const char *other, mc_error *error)
+/* May `other` be written beside `target`? `suffixes` name, after the target itself, what belongs to
+ * it: a sidecar, or a file of the v2 store. Ends with null. */
+static mc_status check_pair(const char *target, const char *const *suffixes, const char *other,
+                            mc_error *error)
 {
-    static const char *const suffixes[] = {"-journal", "-wal", "-shm"};
-    for (size_t i = 0; target != NULL && other != NULL && i < 3; i++) {
+    for (; is_path(target) && is_path(other) && *suffixes != NULL; suffixes++) {
         char path[PATH_BYTES];
-        (void)snprintf(path, sizeof path, "%s%s", target, suffixes[i]);
+        (void)snprintf(path, sizeof path, "%s%s", target, *suffixes);
         if (same_place(path, other)) {
-            return mc_fail(error, MC_USAGE, "same-file", "%s: would be taken for a sidecar of %s",
-                           other, target);
+            return **suffixes == '\0'
+                       ? mc_fail(error, MC_USAGE, "same-file", "%s: is an output twice", other)
+                       : mc_fail(error, MC_USAGE, "same-file", "%s: would be taken for %s%s", other,
+                                 target, *suffixes);
         }
     }
     return MC_OK;
@@ -357,7 +369,7 @@ static mc_status check_no_sidecar(const char *target, const char *other, mc_erro
 /* A report that cannot be written is found out before the migration, not after it. */
 static mc_status check_report(const char *path, mc_error *error)
 {
-    if (path == NULL || strcmp(path, "-") == 0) {
+    if (!is_path(path)) {
         return MC_OK;
     }
     mc_outfile file;
@@ -371,17 +383,27 @@ static mc_status check_report(const char *path, mc_error *error)
 /* Before anything is opened: what names one thing twice loses one of them. */
 static mc_status check_outputs(const mc_migrate_options *options, mc_error *error)
 {
-    const char *const output[] = {options->to_file, options->to_ltx, options->to_v2,
-                                  options->report[0], options->report[1]};
-    for (size_t i = 0; i < sizeof output / sizeof *output; i++) {
-        mc_status status = check_apart(options, output[i], error);
-        status = status == MC_OK && i > 0 ? check_no_sidecar(options->to_file, output[i], error)
-                                          : status;
-        if (status != MC_OK) {
-            return status;
+    static const char *const of_database[] = {"", "-journal", "-wal", "-shm", NULL};
+    static const char *const of_store[] = {"", "/data.mdb", "/lock.mdb", NULL};
+    static const char *const of_file[] = {"", NULL};
+    const struct {
+        const char *path;
+        const char *const *suffixes;
+    } output[] = {{options->to_file, of_database},
+                  {options->to_v2, of_store},
+                  {options->to_ltx, of_file},
+                  {options->report[0], of_file},
+                  {options->report[1], of_file}};
+    enum { OUTPUTS = sizeof output / sizeof *output };
+    mc_status status = MC_OK;
+    for (int i = 0; status == MC_OK && i < OUTPUTS; i++) {
+        status = check_apart(options, output[i].path, error);
+        for (int k = 0; status == MC_OK && k < OUTPUTS; k++) {
+            status = k == i ? MC_OK
+                            : check_pair(output[i].path, output[i].suffixes, output[k].path, error);
         }
     }
-    return MC_OK;
+    return status;
 }
 
 /* Before anything is written. */
@@ -467,7 +489,7 @@ static mc_status migrate_read(migration *m, mc_error *error)
                            MC_V2_PAGE_BYTES, (unsigned)m->image.page_size);
     }
     if (imported == MC_REFUSED) {
-        refuse(out, &why);
+        refuse(m, &why);
         return MC_OK;
     }
     if (imported != MC_OK) {

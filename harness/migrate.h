@@ -99,10 +99,11 @@ typedef struct mc_migration {
 } mc_migration;
 
 /* MC_OK: it ran, see out->outcome. Else it could not run, and `error` says why; out->phase is
- * where. Outputs: nothing is left of one that was not finished. MC_USAGE: source and output are
- * one. Sources are never changed, but by a sweep, which comes last: after a migration that
- * succeeded, or one that was skipped because the v2 store holds exactly what this import gives, as
- * after a run that was killed before its sweep. */
+ * where. Outputs: nothing is left of one that was not finished. MC_USAGE: an output would
+ * take the place of the source, of another output or of a file that belongs to one of them. Sources
+ * are never changed, but by a sweep, which comes last: after a migration that succeeded, or one
+ * that was skipped because the v2 store holds exactly what this import gives, as after a run that
+ * was killed before its sweep. */
 mc_status mc_migrate(const mc_migrate_options *options, mc_migration *out, mc_error *error);
 
 #endif

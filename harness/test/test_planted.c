@@ -75,9 +75,10 @@ static void every_planted_mistake_is_caught(void **unused)
     (void)unused;
     for (size_t i = 0; i < sizeof plants / sizeof *plants; i++) {
         const planted *p = &plants[i];
-        mc_importers importers = {.chosen = {{MC_IMPORTER_SO, "so:right", &right, NULL},
-                                             {MC_IMPORTER_SO, "so:planted", p->importer, NULL}},
-                                  .count = 2};
+        mc_importers importers = {
+            .chosen = {{MC_IMPORTER_SO, "so:right", &right, NULL, NULL},
+                       {MC_IMPORTER_SO, "so:planted", p->importer, NULL, NULL}},
+            .count = 2};
         mc_record_options record = {.workload = p->workload,
                                     .mode = p->mode,
                                     .sync = p->sync,
@@ -115,7 +116,7 @@ static void what_is_not_required_does_not_fail(void **unused)
 {
     (void)unused;
     mc_importers importers = {
-        .chosen = {{MC_IMPORTER_SO, "so:planted", &ignores_a_hot_journal, NULL}}, .count = 1};
+        .chosen = {{MC_IMPORTER_SO, "so:planted", &ignores_a_hot_journal, NULL, NULL}}, .count = 1};
     mc_record_options record = {.workload = "inplace",
                                 .mode = MC_MODE_DELETE,
                                 .sync = MC_SYNC_FULL,
@@ -178,9 +179,9 @@ static const mc_importer empties = {MC_IMPORTER_ABI, "empties", "planted", impor
 static void gross_mistakes_get_their_names(void **unused)
 {
     (void)unused;
-    mc_importers importers = {.chosen = {{MC_IMPORTER_SO, "so:size", &wrong_page_size, NULL},
-                                         {MC_IMPORTER_SO, "so:refuses", &refuses, NULL},
-                                         {MC_IMPORTER_SO, "so:empties", &empties, NULL}},
+    mc_importers importers = {.chosen = {{MC_IMPORTER_SO, "so:size", &wrong_page_size, NULL, NULL},
+                                         {MC_IMPORTER_SO, "so:refuses", &refuses, NULL, NULL},
+                                         {MC_IMPORTER_SO, "so:empties", &empties, NULL, NULL}},
                               .count = 3};
     mc_record_options record = {.workload = "grow",
                                 .mode = MC_MODE_DELETE,

@@ -350,9 +350,9 @@ static void orphan_chunks_are_no_journal(void **unused)
     char path[] = "midcommit-XXXXXX.sql";
     write_program(path);
     mc_importers importers = {
-        .chosen = {{MC_IMPORTER_RECOVER, "recover", mc_importer_find("recover"), NULL},
-                   {MC_IMPORTER_SQLITE, "sqlite", NULL, NULL},
-                   {MC_IMPORTER_SO, "so:orphans", &takes_orphans, NULL}},
+        .chosen = {{MC_IMPORTER_RECOVER, "recover", mc_importer_find("recover"), NULL, NULL},
+                   {MC_IMPORTER_SQLITE, "sqlite", NULL, NULL, NULL},
+                   {MC_IMPORTER_SO, "so:orphans", &takes_orphans, NULL, NULL}},
         .count = 3};
     mc_record_options record = walk_options(path, MC_MODE_DELETE);
     record.sync = MC_SYNC_NORMAL;
