@@ -98,7 +98,9 @@ int mc_command_explain(int argc, char **argv)
     if (status == MC_OK) {
         mc_judge_options options = {.record = &record, .importers = &importers};
         const char *folder = mc_options_get(&a, "output");
-        status = mc_story_tell(&options, point, cut, subject, folder, &story, &error);
+        mc_story_request request = {
+            .point = point, .cut = cut, .subject = subject, .folder = folder};
+        status = mc_story_tell(&options, &request, &story, &error);
         if (status == MC_OK) {
             mc_report_story(&story, folder, stdout);
         }

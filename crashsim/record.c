@@ -378,7 +378,12 @@ static mc_status run_program(recorder *rec, mc_error *error)
 static mc_status record_all(recorder *rec, mc_error *error)
 {
     mc_trace *trace = rec->trace;
-    mc_status status = mc_program_make(&rec->program, &rec->options, error);
+    mc_status status = MC_OK;
+    if (rec->options.program != NULL) {
+        rec->program = *rec->options.program;
+    } else {
+        status = mc_program_make(&rec->program, &rec->options, error);
+    }
     if (status != MC_OK) {
         return status;
     }

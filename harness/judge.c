@@ -59,38 +59,15 @@ static mc_finding *finding_of(mc_cell *cell, const char *signature)
     return finding;
 }
 
-/* What was going on when the process died: "write main", "delete journal", "after the last
- * operation". */
-static void crash_kind(const mc_judging *j, const mc_crash *crash, char *out, size_t size)
-{
-    if (crash->op == NULL) {
-        (void)snprintf(out, size, "end");
-    } else if (crash->op->file == MC_DISK_NONE) {
-        (void)snprintf(out, size, "%s", mc_op_kind_name((mc_op_kind)crash->op->kind));
-    } else {
-        (void)snprintf(out, size, "%s %s", mc_op_kind_name((mc_op_kind)crash->op->kind),
-                       mc_file_role(&j->trace, crash->op->file));
-    }
-}
-
 static mc_status add_finding(mc_judging *j, const mc_crash *crash, const char *who,
                              uint32_t importer, const mc_verdict *verdict,
                              const mc_outcome *outcome, bool fails, const char *defect,
                              mc_error *error)
 {
-    char kind[48];
     char text[64];
     char signature[MC_SIGNATURE_MAX];
-    const mc_seen_image *seen =
-        verdict->kind == MC_TORN ? mc_content_seen(&j->content, outcome->image) : NULL;
-    crash_kind(j, crash, kind, sizeof kind);
     mc_verdict_text(verdict, text, sizeof text);
-    /* How far behind is a matter of when, not of what: one signature for all. */
-    const char *class = verdict->kind == MC_STALE && !verdict->empty ? "stale" : text;
-    (void)snprintf(signature, sizeof signature, "%s/%s/%s/%s/%s/%s%s%s",
-                   mc_mode_names[j->options->record->mode], j->crash_name, kind,
-                   seen != NULL && seen->role[0] != '\0' ? seen->role : "-", who, class,
-                   defect != NULL ? "/" : "", defect != NULL ? defect : "");
+    mc_judging_signature(j, crash, who, verdict, outcome, defect, signature);
     mc_finding *finding = finding_of(j->cell, signature);
     if (finding == NULL) {
         return no_memory(error);

@@ -447,6 +447,38 @@ bool mc_judging_save(mc_judging *j, size_t at, uint32_t database, uint32_t page,
     return true;
 }
 
+/* What was going on when the process died: "write main", "delete journal", "after the last
+ * operation". */
+static void crash_kind(const mc_judging *j, const mc_crash *crash, char *out, size_t size)
+{
+    if (crash->op == NULL) {
+        (void)snprintf(out, size, "end");
+    } else if (crash->op->file == MC_DISK_NONE) {
+        (void)snprintf(out, size, "%s", mc_op_kind_name((mc_op_kind)crash->op->kind));
+    } else {
+        (void)snprintf(out, size, "%s %s", mc_op_kind_name((mc_op_kind)crash->op->kind),
+                       mc_file_role(&j->trace, crash->op->file));
+    }
+}
+
+void mc_judging_signature(const mc_judging *j, const mc_crash *crash, const char *who,
+                          const mc_verdict *verdict, const mc_outcome *outcome, const char *defect,
+                          char out[MC_SIGNATURE_MAX])
+{
+    char kind[48];
+    char text[64];
+    const mc_seen_image *seen =
+        verdict->kind == MC_TORN ? mc_content_seen(&j->content, outcome->image) : NULL;
+    crash_kind(j, crash, kind, sizeof kind);
+    mc_verdict_text(verdict, text, sizeof text);
+    /* How far behind is a matter of when, not of what: one signature for all. */
+    const char *class = verdict->kind == MC_STALE && !verdict->empty ? "stale" : text;
+    (void)snprintf(out, MC_SIGNATURE_MAX, "%s/%s/%s/%s/%s/%s%s%s",
+                   mc_mode_names[j->options->record->mode], j->crash_name, kind,
+                   seen != NULL && seen->role[0] != '\0' ? seen->role : "-", who, class,
+                   defect != NULL ? "/" : "", defect != NULL ? defect : "");
+}
+
 void mc_judging_state_id(const mc_judging *j, const mc_crash *crash, char *out, size_t size)
 {
     const mc_record_options *record = j->options->record;
@@ -473,7 +505,7 @@ static mc_status open_files(mc_judging *j, mc_error *error)
     return MC_OK;
 }
 
-mc_status mc_judging_open(mc_judging *j, const mc_judge_options *options, mc_error *error)
+void mc_judging_start(mc_judging *j, const mc_judge_options *options)
 {
     static const char *const kv_names[MC_KV_BUILDS] = {"kv:journal", "kv:batch", "kv:batch-128"};
     memset(j, 0, sizeof *j);
@@ -482,13 +514,11 @@ mc_status mc_judging_open(mc_judging *j, const mc_judge_options *options, mc_err
     j->crash_name = options->record->kv ? kv_names[options->record->kv_build] : "kill";
     j->arena.limit_bytes = SIZE_MAX / 2;
     j->names.limit_bytes = 1 << 20;
-    mc_status status = mc_record(options->record, &j->trace, error);
-    if (status == MC_OK) {
-        status = mc_history_build(&j->trace, true, &j->history, error);
-    }
-    if (status == MC_OK) {
-        status = mc_content_open(&j->content, &j->history, error);
-    }
+}
+
+mc_status mc_judging_ready(mc_judging *j, mc_error *error)
+{
+    mc_status status = mc_content_open(&j->content, &j->history, error);
     if (status == MC_OK && !mc_oracle_init(&j->oracle, &j->history, MC_VIEW_SCRATCH + 1)) {
         status = no_memory(error);
     }
@@ -504,6 +534,18 @@ mc_status mc_judging_open(mc_judging *j, const mc_judge_options *options, mc_err
     return status;
 }
 
+mc_status mc_judging_open(mc_judging *j, const mc_judge_options *options, mc_error *error)
+{
+    mc_judging_start(j, options);
+    mc_status status = mc_record(options->record, &j->trace, error);
+    status = status == MC_OK ? mc_history_build(&j->trace, true, &j->history, error) : status;
+    if (status != MC_OK) {
+        mc_judging_close(j);
+        return status;
+    }
+    return mc_judging_ready(j, error);
+}
+
 void mc_judging_close(mc_judging *j)
 {
     mc_control_close(j->control);
@@ -515,6 +557,7 @@ void mc_judging_close(mc_judging *j)
     }
     mc_history_free(&j->history);
     mc_trace_free(&j->trace);
+    mc_trace_free(&j->told);
     mc_idmap_free(&j->seen);
     mc_arena_free(&j->arena);
     mc_arena_free(&j->names);

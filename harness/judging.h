@@ -18,6 +18,7 @@ typedef struct mc_judging {
     const mc_judge_options *options;
     const mc_importers *importers;
     mc_trace trace; /* its base is the disk that is explored */
+    mc_trace told;  /* of a case: leads from snapshot to snapshot; the history points into it */
     mc_history history;
     mc_content content;
     mc_oracle oracle;
@@ -46,6 +47,11 @@ typedef struct mc_judging {
  * left. */
 mc_status mc_judging_open(mc_judging *judging, const mc_judge_options *options, mc_error *error);
 void mc_judging_close(mc_judging *judging);
+
+/* The same in two steps, for whoever has trace and history from elsewhere: start, fill in `trace`
+ * (and `told`) and `history`, then get ready. On failure nothing is left. */
+void mc_judging_start(mc_judging *judging, const mc_judge_options *options);
+mc_status mc_judging_ready(mc_judging *judging, mc_error *error);
 
 /* Walks all states. */
 mc_status mc_judging_explore(mc_judging *judging, const mc_visitor *visitor, mc_explored *explored,
@@ -79,6 +85,13 @@ const char *mc_judging_intern(mc_judging *judging, const char *text);
 /* Remembers a page that is about to be shown differently for a moment. False without memory. */
 bool mc_judging_save(mc_judging *judging, size_t at, uint32_t database, uint32_t page,
                      uint64_t hash);
+
+/* The signature of what `who` made of a state: journal mode, crash model, kind of operation at the
+ * crash, role of the first wrong page, who, verdict; and the known defect that explains it, if any.
+ */
+void mc_judging_signature(const mc_judging *judging, const mc_crash *crash, const char *who,
+                          const mc_verdict *verdict, const mc_outcome *outcome, const char *defect,
+                          char out[MC_SIGNATURE_MAX]);
 
 /* "inplace/delete/full/kill/57+4096": the name under which a state can be asked for again. */
 void mc_judging_state_id(const mc_judging *judging, const mc_crash *crash, char *out, size_t size);

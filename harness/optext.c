@@ -28,66 +28,100 @@ static const mc_op *write_before(const mc_trace *trace, size_t index)
     return NULL;
 }
 
-/* A record is written in three pieces: page number, page, checksum (pager.c pager_write). */
-static void journal_write(const mc_trace *trace, size_t index, uint32_t page_size, char *out,
-                          size_t size)
+/* A record is written in three pieces: page number, page, checksum (pager.c pager_write). Returns
+ * the page whose record it is, or 0. */
+static uint32_t journal_write(const mc_trace *trace, size_t index, uint32_t page_size, char *out,
+                              size_t size)
 {
     const mc_op *op = &trace->op[index];
     const mc_op *before = write_before(trace, index);
     static const uint8_t magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
     if (op->size >= 12 && op->size != page_size && memcmp(op->data, magic, 8) == 0) {
-        (void)snprintf(out, size, "header: %u records are valid from here on", be32(op->data + 8));
+        (void)snprintf(out, size, "rollback-journal header, %u records from here on count",
+                       be32(op->data + 8));
     } else if (op->size >= 28 && op->offset % 512 == 0 && op->size != page_size) {
-        (void)snprintf(out, size, "header, magic and count still zero");
+        (void)snprintf(out, size, "rollback-journal header, magic and count still zero");
     } else if (op->size >= 12 && op->offset == 0 && be32(op->data) == 0) {
-        (void)snprintf(out, size, "header zeroed: the journal is cold from here on");
+        (void)snprintf(out, size, "rollback-journal header zeroed: cold from here on");
     } else if (op->size == page_size && before != NULL && before->size == 4) {
         (void)snprintf(out, size, "record of page %u: old content", be32(before->data));
+        return be32(before->data);
     } else if (op->size == 4 && before != NULL && before->size == page_size &&
                before->offset + page_size == op->offset) {
         (void)snprintf(out, size, "record: checksum");
     } else if (op->size == 4) {
-        (void)snprintf(out, size, "record: page number %u", be32(op->data));
+        (void)snprintf(out, size, "record of page %u: its number", be32(op->data));
+        return be32(op->data);
     } else {
         (void)snprintf(out, size, "super-journal name or padding");
     }
+    return 0;
 }
 
-static void wal_write(const mc_op *op, uint32_t page_size, char *out, size_t size)
+/* The frame that commits the transaction which element `index` belongs to; 0: none is written. */
+static uint64_t last_frame(const mc_trace *trace, size_t index, uint64_t frame_bytes)
 {
+    uint16_t file = trace->op[index].file;
+    for (size_t i = index; i < trace->op_count; i++) {
+        const mc_op *op = &trace->op[i];
+        if (op->kind != MC_OP_WRITE || op->file != file || op->offset < MC_WAL_HEADER_BYTES) {
+            continue;
+        }
+        uint64_t at = op->offset - MC_WAL_HEADER_BYTES;
+        if (at % frame_bytes == 0 && op->size >= MC_WAL_FRAME_HEADER_BYTES &&
+            be32(op->data + 4) != 0) {
+            return at / frame_bytes + 1;
+        }
+    }
+    return 0;
+}
+
+static uint32_t wal_write(const mc_trace *trace, size_t index, uint32_t page_size, char *out,
+                          size_t size)
+{
+    const mc_op *op = &trace->op[index];
     uint64_t frame_bytes = MC_WAL_FRAME_HEADER_BYTES + (uint64_t)page_size;
     if (op->offset == 0 && op->size >= MC_WAL_HEADER_BYTES) {
         (void)snprintf(out, size, "WAL header, checkpoint sequence %u", be32(op->data + 12));
-        return;
+        return 0;
     }
     uint64_t at = op->offset - MC_WAL_HEADER_BYTES;
     uint64_t frame = at / frame_bytes + 1;
-    if (at % frame_bytes == 0 && op->size >= MC_WAL_FRAME_HEADER_BYTES) {
-        uint32_t pages = be32(op->data + 4);
-        (void)snprintf(out, size, "frame %" PRIu64 ": header, page %u%s", frame, be32(op->data),
-                       pages != 0 ? ", commits" : "");
-    } else {
-        (void)snprintf(out, size, "frame %" PRIu64 ": page content", frame);
+    uint64_t last = last_frame(trace, index, frame_bytes);
+    char of[40] = "";
+    if (last > 0) {
+        (void)snprintf(of, sizeof of, " of %" PRIu64, last);
     }
+    if (at % frame_bytes == 0 && op->size >= MC_WAL_FRAME_HEADER_BYTES) {
+        uint32_t page = be32(op->data);
+        (void)snprintf(out, size, "WAL frame %" PRIu64 "%s%s: header, page %u", frame, of,
+                       be32(op->data + 4) != 0 ? ", which commits" : "", page);
+        return page;
+    }
+    (void)snprintf(out, size, "WAL frame %" PRIu64 "%s: page content", frame, of);
+    return 0;
 }
 
-static void write_text(const mc_trace *trace, size_t index, uint32_t page_size, char *out,
-                       size_t size)
+static uint32_t write_text(const mc_trace *trace, size_t index, uint32_t page_size, char *out,
+                           size_t size)
 {
     const mc_op *op = &trace->op[index];
     const char *role = mc_file_role(trace, op->file);
     if (strcmp(role, "main") == 0) {
-        uint64_t first = op->offset / page_size + 1;
-        (void)snprintf(out, size, "page %" PRIu64, first);
-    } else if (strcmp(role, "journal") == 0) {
-        journal_write(trace, index, page_size, out, size);
-    } else if (strcmp(role, "wal") == 0) {
-        wal_write(op, page_size, out, size);
-    } else if (strcmp(role, "super-journal") == 0) {
-        (void)snprintf(out, size, "name of a journal that belongs to the commit");
-    } else {
-        out[0] = '\0';
+        uint32_t page = (uint32_t)(op->offset / page_size + 1);
+        (void)snprintf(out, size, "page %u", page);
+        return page;
     }
+    if (strcmp(role, "journal") == 0) {
+        return journal_write(trace, index, page_size, out, size);
+    }
+    if (strcmp(role, "wal") == 0) {
+        return wal_write(trace, index, page_size, out, size);
+    }
+    (void)snprintf(
+        out, size, "%s",
+        strcmp(role, "super-journal") == 0 ? "name of a journal that belongs to the commit" : "");
+    return 0;
 }
 
 /* "main metadata", "journal chunk 3". */
@@ -126,29 +160,32 @@ static void request_text(const mc_op *op, char *out, size_t size)
     }
 }
 
-void mc_optext(const mc_trace *trace, size_t index, uint32_t page_size, char *out, size_t size)
+uint32_t mc_optext(const mc_trace *trace, size_t index, uint32_t page_size, char *out, size_t size)
 {
     const mc_op *op = &trace->op[index];
     mc_op_kind kind = (mc_op_kind)op->kind;
     if (kind == MC_OP_BEGUN || kind == MC_OP_ACKED) {
         (void)snprintf(out, size, "-- commit %" PRIu64 " %s --", op->offset,
                        kind == MC_OP_BEGUN ? "begun" : "acknowledged");
-        return;
+        return 0;
     }
     if (kind >= MC_OP_KV_PUT && kind <= MC_OP_KV_DELETE_RANGE) {
         request_text(op, out, size);
-        return;
+        return 0;
     }
     const char *name = trace->base.file[op->file].name;
     if (kind == MC_OP_WRITE) {
         char what[100];
-        write_text(trace, index, page_size, what, sizeof what);
+        uint32_t page = write_text(trace, index, page_size, what, sizeof what);
         (void)snprintf(out, size, "write %s at %" PRIu64 ", %u bytes: %s", name, op->offset,
                        op->size, what);
-    } else if (kind == MC_OP_TRUNCATE) {
+        return page;
+    }
+    if (kind == MC_OP_TRUNCATE) {
         (void)snprintf(out, size, "truncate %s to %" PRIu64 " bytes", name, op->offset);
     } else {
         (void)snprintf(out, size, "%s %s%s", mc_op_kind_name(kind), name,
                        (op->flags & MC_OPF_DIR_SYNC) != 0 ? ", and its folder" : "");
     }
+    return 0;
 }

@@ -51,6 +51,7 @@ module libxxhash libxxhash-dev
 module liblz4 liblz4-dev
 module lmdb liblmdb-dev
 module jansson libjansson-dev
+module libarchive libarchive-dev
 END
         ;;
     test)

@@ -1,166 +1,28 @@
 #include "harness/story.h"
 
-#include "core/pages.h"
-#include "harness/judging.h"
-#include "harness/optext.h"
-#include "harness/outfile.h"
-#include "crashsim/dump.h"
+#include "harness/casejudge.h"
+#include "harness/telling.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { OPS_BEFORE = 8, OPS_AFTER = 4, LINE_BYTES = 240 };
-
-/* A walk that stops to tell one state's story. */
-typedef struct telling {
-    mc_judging *j;
-    mc_story *story;
-    size_t point;
-    uint32_t cut;
-    uint32_t subject;
-    const char *folder;
-    bool found;
-    mc_verdict_kind last; /* verdict of the subject at the state before */
-    size_t since;
-    bool any;
-} telling;
+enum { LINE_BYTES = 240 };
 
 static mc_status no_memory(mc_error *error)
 {
     return mc_fail(error, MC_NO_MEMORY, "no-memory", "story: out of memory");
 }
 
-static const char *keep(mc_story *story, const char *text)
+const char *mc_telling_keep(mc_story *story, const char *text)
 {
     size_t size = strlen(text) + 1;
     char *copy = mc_arena_alloc(&story->arena, size);
     return copy == NULL ? "" : memcpy(copy, text, size);
 }
 
-static void tell_ops(telling *t)
-{
-    const mc_trace *trace = &t->j->trace;
-    mc_story *story = t->story;
-    size_t first = t->point > OPS_BEFORE ? t->point - OPS_BEFORE : 0;
-    size_t end = t->point + OPS_AFTER < trace->op_count ? t->point + OPS_AFTER : trace->op_count;
-    story->op = mc_arena_calloc(&story->arena, end - first + 1, sizeof *story->op);
-    if (story->op == NULL) {
-        return;
-    }
-    for (size_t i = first; i < end; i++) {
-        char line[LINE_BYTES];
-        mc_optext(trace, i, t->j->history.page_size, line, sizeof line);
-        mc_story_op *op = &story->op[story->op_count++];
-        *op = (mc_story_op){.number = i, .text = keep(story, line), .crash = i == t->point};
-        bool changed = i == first || trace->op[i].statement != trace->op[i - 1].statement;
-        if (changed && trace->op[i].statement < trace->statement_count) {
-            op->statement = keep(story, trace->statement[trace->op[i].statement]);
-        }
-    }
-}
-
-/* Which snapshots near the crash a page's hash belongs to. */
-static const char *belongs_to(telling *t, uint32_t database, uint32_t page, uint64_t hash)
-{
-    const mc_history *history = &t->j->history;
-    char text[80];
-    uint32_t last = t->story->begun;
-    if (hash == 0) {
-        return "absent";
-    }
-    bool now = mc_history_page(history, t->story->acked, database, page) == hash;
-    bool next = last != t->story->acked && mc_history_page(history, last, database, page) == hash;
-    if (now && next) {
-        return "both";
-    }
-    if (now || next) {
-        (void)snprintf(text, sizeof text, "%u (%s)", now ? t->story->acked : last,
-                       now ? "acknowledged" : "in flight");
-        return keep(t->story, text);
-    }
-    for (uint32_t k = t->story->acked; k > 0; k--) {
-        if (mc_history_page(history, k - 1, database, page) == hash) {
-            (void)snprintf(text, sizeof text, "%u (older)", k - 1);
-            return keep(t->story, text);
-        }
-    }
-    return "none";
-}
-
-static mc_status tell_page(telling *t, uint32_t view, uint32_t database, uint32_t page,
-                           const mc_page_info *info, uint32_t info_count)
-{
-    const mc_history *history = &t->j->history;
-    mc_story *story = t->story;
-    uint64_t hash = mc_oracle_page(&t->j->oracle, view, database, page);
-    hash = page <= t->j->oracle.view[view].page_count[database] ? hash : 0;
-    uint64_t expected = mc_history_page(history, story->snapshot, database, page);
-    uint64_t other = mc_history_page(history, story->begun, database, page);
-    uint64_t acked = mc_history_page(history, story->acked, database, page);
-    bool wrong = expected != MC_ANY && expected != hash;
-    if (!wrong && other == acked) {
-        story->pages_same++;
-        return MC_OK;
-    }
-    char role[80];
-    const mc_page_info *own = page <= info_count ? &info[page - 1] : NULL;
-    (void)snprintf(role, sizeof role, "%s%s%s",
-                   own != NULL ? mc_page_role_name((mc_page_role)own->role) : "-",
-                   own != NULL && own->owner != NULL ? " of " : "",
-                   own != NULL && own->owner != NULL ? own->owner : "");
-    story->page[story->page_count++] = (mc_story_page){
-        .database = database,
-        .page = page,
-        .role = keep(story, role),
-        .of = expected == MC_ANY ? "content does not count" : belongs_to(t, database, page, hash),
-        .wrong = wrong,
-    };
-    return MC_OK;
-}
-
-static mc_status tell_pages(telling *t, uint32_t view, mc_error *error)
-{
-    mc_judging *j = t->j;
-    mc_story *story = t->story;
-    uint32_t database;
-    uint32_t first;
-    story->snapshot = mc_content_first_wrong(&j->oracle, view, &database, &first);
-    uint32_t limit = 0;
-    for (uint32_t d = 0; d < j->history.database_count; d++) {
-        uint32_t have = j->oracle.view[view].page_count[d];
-        uint32_t want = j->history.snapshot[story->snapshot].page_count[d];
-        limit += have > want ? have : want;
-    }
-    story->page = mc_arena_calloc(&story->arena, limit, sizeof *story->page);
-    if (story->page == NULL) {
-        return no_memory(error);
-    }
-    for (uint32_t d = 0; d < j->history.database_count; d++) {
-        mc_image image;
-        mc_arena_reset(&j->arena);
-        mc_status status =
-            mc_history_image(&j->history, story->snapshot, d, &j->arena, &image, error);
-        mc_page_info *info = mc_arena_calloc(&j->arena, image.page_count, sizeof *info);
-        status = info == NULL ? no_memory(error) : status;
-        status = status == MC_OK ? mc_pages_walk(&image, &j->arena, info, error) : status;
-        uint32_t have = j->oracle.view[view].page_count[d];
-        uint32_t pages = have > image.page_count ? have : image.page_count;
-        for (uint32_t page = 1; status == MC_OK && page <= pages; page++) {
-            status = tell_page(t, view, d, page, info, image.page_count);
-        }
-        if (status != MC_OK) {
-            return status;
-        }
-    }
-    return MC_OK;
-}
-
-static void tell_detectors(telling *t, const mc_outcome *outcome)
+static void tell_detectors(mc_telling *t, const mc_outcome *outcome)
 {
     const mc_seen_image *seen = mc_content_seen(&t->j->content, outcome->image);
     char noticed[400] = "";
@@ -177,16 +39,16 @@ static void tell_detectors(telling *t, const mc_outcome *outcome)
         size_t have = strlen(noticed);
         (void)snprintf(noticed + have, sizeof noticed - have, " (%s)", seen->inspection.complaint);
     }
-    t->story->noticed = keep(t->story, noticed);
-    t->story->missed = keep(t->story, missed);
+    t->story->noticed = mc_telling_keep(t->story, noticed);
+    t->story->missed = mc_telling_keep(t->story, missed);
 }
 
 /* The subject's images, in the exploration's arena, and the view that holds their hashes. */
-static mc_status subject_images(telling *t, const mc_outcome *outcome, mc_image *images,
+static mc_status subject_images(mc_telling *t, const mc_outcome *outcome, mc_image *images,
                                 uint32_t *view, mc_error *error)
 {
     mc_judging *j = t->j;
-    mc_importer_kind kind = j->importers->chosen[t->subject].kind;
+    mc_importer_kind kind = j->importers->chosen[t->request->subject].kind;
     *view = MC_VIEW_SCRATCH;
     (void)outcome;
     if (!j->trace.is_kv && kind <= MC_IMPORTER_RECOVER) {
@@ -202,7 +64,7 @@ static mc_status subject_images(telling *t, const mc_outcome *outcome, mc_image 
     return MC_OK;
 }
 
-static mc_status tell_difference(telling *t, const mc_image *images, mc_error *error)
+static mc_status tell_difference(mc_telling *t, const mc_image *images, mc_error *error)
 {
     mc_judging *j = t->j;
     for (uint32_t d = 0; d < j->history.database_count; d++) {
@@ -217,97 +79,41 @@ static mc_status tell_difference(telling *t, const mc_image *images, mc_error *e
             return status;
         }
         if (text[0] != '\0') {
-            t->story->difference = keep(t->story, text);
+            t->story->difference = mc_telling_keep(t->story, text);
             return MC_OK;
         }
     }
     return MC_OK;
 }
 
-static mc_status put_image(const char *folder, const char *name, const mc_image *image,
-                           mc_error *error)
-{
-    char path[4096];
-    mc_outfile file;
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    mc_status status = mc_outfile_open(&file, path, error);
-    if (status != MC_OK) {
-        return status;
-    }
-    for (uint32_t i = 0; status == MC_OK && i < image->page_count; i++) {
-        status = mc_outfile_write(&file, image->page[i], image->page_size, error);
-    }
-    if (status != MC_OK) {
-        mc_outfile_abandon(&file);
-        return status;
-    }
-    return mc_outfile_commit(&file, error);
-}
-
-static mc_status put_state(telling *t, mc_error *error)
-{
-    const mc_disk *disk = &t->j->trace.base;
-    char path[4096];
-    if (t->j->trace.is_kv) {
-        (void)snprintf(path, sizeof path, "%s/kv.jsonl", t->folder);
-        FILE *file = fopen(path, "wxe");
-        if (file == NULL) {
-            return mc_fail(error, MC_IO, "io", "%s: %s", path, strerror(errno));
-        }
-        mc_status status = mc_dump_write(&t->j->store, file, path, error);
-        (void)fclose(file);
-        return status;
-    }
-    for (uint32_t i = 0; i < disk->file_count; i++) {
-        const mc_disk_file *file = &disk->file[i];
-        if (file->exists) {
-            (void)snprintf(path, sizeof path, "%s/%s", t->folder, file->name);
-            mc_status status = mc_outfile_put(path, file->data, (size_t)file->size, error);
-            if (status != MC_OK) {
-                return status;
-            }
-        }
-    }
-    return MC_OK;
-}
-
-static mc_status put_folder(telling *t, const mc_outcome *outcome, const mc_image *images,
-                            mc_error *error)
-{
-    if (mkdir(t->folder, 0777) != 0) {
-        return mc_fail(error, MC_IO, "io", "%s: %s", t->folder, strerror(errno));
-    }
-    mc_status status = put_state(t, error);
-    bool imported = outcome->kind == MC_OUTCOME_SNAPSHOT || outcome->kind == MC_OUTCOME_OTHER;
-    for (uint32_t d = 0; status == MC_OK && d < t->j->history.database_count; d++) {
-        char name[64];
-        const char *suffix = d == 0 ? "" : "-aux";
-        if (imported) {
-            (void)snprintf(name, sizeof name, "imported%s.db", suffix);
-            status = put_image(t->folder, name, &images[d], error);
-        }
-        for (uint32_t k = t->story->acked; status == MC_OK && k <= t->story->begun; k++) {
-            mc_image image;
-            status = mc_history_image(&t->j->history, k, d, &t->story->arena, &image, error);
-            (void)snprintf(name, sizeof name, "snapshot-%u%s.db", k, suffix);
-            status = status == MC_OK ? put_image(t->folder, name, &image, error) : status;
-        }
-    }
-    return status;
-}
-
-static void answer(telling *t, const char *importer, const mc_verdict *verdict, bool subject)
+static void answer(mc_telling *t, const char *importer, const mc_verdict *verdict, bool subject)
 {
     char text[64];
     mc_verdict_text(verdict, text, sizeof text);
-    const char *kept = keep(t->story, text);
+    const char *kept = mc_telling_keep(t->story, text);
     t->story->answer[t->story->answer_count++] = (mc_story_answer){importer, kept, subject};
     if (subject) {
         t->story->verdict = kept;
     }
 }
 
-static mc_status tell(telling *t, const mc_crash *crash, mc_error *error)
+/* What only the trace knows: the operations, and what was going on at the crash. */
+static mc_status tell_signature(mc_telling *t, const mc_crash *crash, const mc_outcome *own,
+                                mc_error *error)
+{
+    mc_judging *j = t->j;
+    const char *subject = j->importers->chosen[t->request->subject].name;
+    char signature[MC_SIGNATURE_MAX];
+    mc_verdict verdict = mc_verdict_of(own, j->content.classes, crash->acked, crash->begun,
+                                       j->content.empty_class, t->recovers);
+    mc_judging_signature(j, crash, subject, &verdict, own, NULL, signature);
+    bool given = t->request->signature != NULL;
+    t->story->signature = mc_telling_keep(t->story, given ? t->request->signature : signature);
+    return mc_telling_operations(t, error);
+}
+
+/* Everything about the present state. */
+static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
 {
     mc_judging *j = t->j;
     mc_outcome control;
@@ -316,51 +122,57 @@ static mc_status tell(telling *t, const mc_crash *crash, mc_error *error)
     t->found = true;
     t->story->acked = crash->acked;
     t->story->begun = crash->begun;
-    mc_judging_state_id(j, crash, t->story->state, sizeof t->story->state);
+    t->story->subject = mc_telling_keep(t->story, j->importers->chosen[t->request->subject].name);
     mc_status status = mc_judging_control(j, &control, error);
     bool recovers = status == MC_OK && control.kind == MC_OUTCOME_SNAPSHOT;
+    t->recovers = recovers;
     for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
         mc_outcome outcome;
         status = mc_judging_outcome(j, i, &outcome, error);
         if (status == MC_OK) {
             mc_verdict verdict = mc_verdict_of(&outcome, j->content.classes, crash->acked,
                                                crash->begun, j->content.empty_class, recovers);
-            answer(t, j->importers->chosen[i].name, &verdict, i == t->subject);
+            answer(t, j->importers->chosen[i].name, &verdict, i == t->request->subject);
         }
     }
     /* Once more for the subject: its image is then the last one made. */
-    status = status == MC_OK ? mc_judging_outcome(j, t->subject, &own, error) : status;
+    status = status == MC_OK ? mc_judging_outcome(j, t->request->subject, &own, error) : status;
     if (status != MC_OK) {
         return status;
     }
     mc_verdict verdict = mc_verdict_of(&control, j->content.classes, crash->acked, crash->begun,
                                        j->content.empty_class, recovers);
     answer(t, "SQLite itself", &verdict, false);
-    tell_ops(t);
     tell_detectors(t, &own);
+    status = t->stored ? MC_OK : tell_signature(t, crash, &own, error);
     bool imported = own.kind == MC_OUTCOME_SNAPSHOT || own.kind == MC_OUTCOME_OTHER;
     uint32_t view = MC_VIEW_SCRATCH;
-    if (imported) {
+    if (status == MC_OK && imported) {
         status = subject_images(t, &own, images, &view, error);
-        status = status == MC_OK ? tell_pages(t, view, error) : status;
+        status = status == MC_OK ? mc_telling_pages(t, view, error) : status;
         status = status == MC_OK ? tell_difference(t, images, error) : status;
     }
-    if (status == MC_OK && t->folder != NULL) {
-        status = put_folder(t, &own, images, error);
+    if (status == MC_OK && t->request->folder != NULL) {
+        status = mc_telling_folder(t, &own, images, error);
+    }
+    if (status == MC_OK && t->request->keep != NULL) {
+        status = mc_case_capture(j, crash, t->story, t->request->keep, error);
     }
     return status;
 }
 
-/* Before the state: only the subject's verdict, to know since when it has been what it is. */
+/* Before the state: only the subject's verdict, to know since when it has been what it is. Of a
+ * program, which takes milliseconds, only the verdict one operation earlier. */
 static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
 {
-    telling *t = context;
+    mc_telling *t = context;
     mc_judging *j = t->j;
-    if (t->found) {
+    bool program = j->importers->chosen[t->request->subject].kind == MC_IMPORTER_EXEC;
+    if (t->found || (program && crash->point + 1 < t->request->point)) {
         return MC_OK;
     }
     mc_outcome outcome;
-    mc_status status = mc_judging_outcome(j, t->subject, &outcome, error);
+    mc_status status = mc_judging_outcome(j, t->request->subject, &outcome, error);
     if (status != MC_OK) {
         return status;
     }
@@ -372,8 +184,9 @@ static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
     }
     t->any = true;
     t->last = verdict.kind;
-    if (crash->point == t->point && crash->cut == t->cut) {
+    if (crash->point == t->request->point && crash->cut == t->request->cut) {
         t->story->since = t->since;
+        mc_judging_state_id(j, crash, t->story->state, sizeof t->story->state);
         return tell(t, crash, error);
     }
     return MC_OK;
@@ -382,48 +195,116 @@ static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
 static mc_status on_applied(void *context, const mc_op *op, uint32_t from, uint32_t to,
                             uint64_t size_before, mc_error *error)
 {
-    return mc_judging_applied(((telling *)context)->j, op, from, to, size_before, error);
+    return mc_judging_applied(((mc_telling *)context)->j, op, from, to, size_before, error);
 }
 
 static void on_acked(void *context, uint32_t commit)
 {
-    mc_judging_acked(((telling *)context)->j, commit);
+    mc_judging_acked(((mc_telling *)context)->j, commit);
 }
 
-mc_status mc_story_tell(const mc_judge_options *options, size_t point, uint32_t cut,
-                        uint32_t subject, const char *folder, mc_story *story, mc_error *error)
+static void begin(mc_story *story, const mc_trace *trace)
 {
+    story->commits = trace->commit_count;
+    story->elements = trace->op_count;
+    story->database_count = trace->database_count;
+    for (uint32_t d = 0; d < trace->database_count; d++) {
+        story->database[d] = mc_telling_keep(story, trace->database[d]);
+    }
+}
+
+mc_status mc_story_tell(const mc_judge_options *options, const mc_story_request *request,
+                        mc_story *story, mc_error *error)
+{
+    memset(story, 0, sizeof *story);
+    story->arena.limit_bytes = SIZE_MAX / 2;
     mc_judging *j = malloc(sizeof *j);
     if (j == NULL) {
         return no_memory(error);
     }
-    memset(story, 0, sizeof *story);
-    story->arena.limit_bytes = SIZE_MAX / 2;
     mc_status status = mc_judging_open(j, options, error);
     if (status == MC_OK) {
-        telling t = {.j = j,
-                     .story = story,
-                     .point = point,
-                     .cut = cut,
-                     .subject = subject,
-                     .folder = folder};
+        mc_telling t = {.j = j, .story = story, .request = request};
         mc_explored explored;
         mc_visitor visitor = {.context = &t,
                               .applied = j->trace.is_kv ? NULL : on_applied,
                               .acked = on_acked,
                               .state = on_state};
-        story->commits = j->trace.commit_count;
-        story->elements = j->trace.op_count;
-        story->database_count = j->trace.database_count;
-        for (uint32_t d = 0; d < j->trace.database_count; d++) {
-            story->database[d] = keep(story, j->trace.database[d]);
-        }
+        begin(story, &j->trace);
         status = mc_judging_explore(j, &visitor, &explored, error);
         if (status == MC_OK && !t.found) {
             status = mc_fail(error, MC_USAGE, "no-such-state",
-                             "explain: no state %zu+%u: %s has elements 0 to %zu", point, cut,
-                             options->record->workload, j->trace.op_count);
+                             "explain: no state %zu+%u: %s has elements 0 to %zu", request->point,
+                             request->cut, options->record->workload, j->trace.op_count);
         }
+        mc_judging_close(j);
+    }
+    free(j);
+    if (status != MC_OK) {
+        mc_story_free(story);
+    }
+    return status;
+}
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(object, key));
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+/* The part of a story that needs its trace, as the case keeps it. What is missing or of another
+ * form is left out: it is shown, not judged. */
+static mc_status take_stored(const mc_case *c, mc_story *story, mc_error *error)
+{
+    const json_t *told = json_object_get(c->facts, "story");
+    const json_t *list = json_object_get(told, "operations");
+    const char *before = json_string_value(json_object_get(told, "before"));
+    story->commits = (uint32_t)number_of(told, "commits");
+    story->elements = (size_t)number_of(told, "elements");
+    story->since = (size_t)number_of(told, "since");
+    story->before = before == NULL ? NULL : mc_telling_keep(story, before);
+    story->signature = mc_telling_keep(story, mc_case_text(c, "signature"));
+    (void)snprintf(story->state, sizeof story->state, "%s", mc_case_text(c, "state"));
+    story->op = mc_arena_calloc(&story->arena, json_array_size(list), sizeof *story->op);
+    if (story->op == NULL) {
+        return no_memory(error);
+    }
+    size_t i;
+    json_t *value;
+    json_array_foreach(list, i, value)
+    {
+        const char *does = json_string_value(json_object_get(value, "does"));
+        const char *statement = json_string_value(json_object_get(value, "statement"));
+        if (does != NULL) {
+            story->op[story->op_count++] = (mc_story_op){
+                .number = (size_t)number_of(value, "element"),
+                .text = mc_telling_keep(story, does),
+                .statement = statement == NULL ? NULL : mc_telling_keep(story, statement),
+                .crash = json_is_true(json_object_get(value, "crash"))};
+        }
+    }
+    return MC_OK;
+}
+
+mc_status mc_story_of_case(const mc_case *c, const mc_importers *importers,
+                           const mc_story_request *request, mc_story *story, mc_error *error)
+{
+    memset(story, 0, sizeof *story);
+    story->arena.limit_bytes = SIZE_MAX / 2;
+    mc_judging *j = malloc(sizeof *j);
+    if (j == NULL) {
+        return no_memory(error);
+    }
+    mc_record_options record;
+    mc_case_recipe(c, &record);
+    mc_judge_options options = {.record = &record, .importers = importers};
+    mc_crash crash;
+    mc_status status = mc_case_open(c, &options, j, &crash, error);
+    if (status == MC_OK) {
+        mc_telling t = {.j = j, .story = story, .request = request, .stored = true};
+        begin(story, &j->trace);
+        status = take_stored(c, story, error);
+        status = status == MC_OK ? tell(&t, &crash, error) : status;
         mc_judging_close(j);
     }
     free(j);

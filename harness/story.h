@@ -2,6 +2,7 @@
 #ifndef MIDCOMMIT_HARNESS_STORY_H
 #define MIDCOMMIT_HARNESS_STORY_H
 
+#include "harness/case.h"
 #include "harness/judge.h"
 
 /* One element of the trace near the crash, in words. */
@@ -30,6 +31,8 @@ typedef struct mc_story_answer {
 typedef struct mc_story {
     mc_arena arena;
     char state[MC_STATE_ID_MAX];
+    const char *signature;
+    const char *subject; /* the importer whose image is shown */
     const char *database[MC_DATABASES_MAX];
     uint32_t database_count;
     uint32_t acked;
@@ -53,12 +56,27 @@ typedef struct mc_story {
     const char *before;  /* and was this one a crash point earlier; null: always this one */
 } mc_story;
 
-/* Runs the workload again, stops at the state that `id` names, and gathers its story for importer
- * `subject` (an index into options->importers). options->record must be the state's own recipe.
- * When `folder` is not null, the state's files (or kv.jsonl), the subject's image (imported.db) and
- * the snapshots near the crash (snapshot-K.db) are written there; it must not exist yet. */
-mc_status mc_story_tell(const mc_judge_options *options, size_t point, uint32_t cut,
-                        uint32_t subject, const char *folder, mc_story *story, mc_error *error);
+/* Which state, seen through whose eyes, and what to keep of it. */
+typedef struct mc_story_request {
+    size_t point;
+    uint32_t cut;
+    uint32_t subject;      /* index into the importers */
+    const char *signature; /* of the finding, when it is not the subject's own verdict; or null */
+    const char *folder;    /* where to write the state's files (or kv.jsonl), the subject's image
+                              (imported.db) and the snapshots near the crash (snapshot-K.db); it must
+                              not exist yet; or null */
+    mc_case *keep;         /* gets the case, to be freed by the caller; or null */
+} mc_story_request;
+
+/* Runs the workload again, stops at the state, and gathers its story. options->record must be the
+ * state's own recipe. */
+mc_status mc_story_tell(const mc_judge_options *options, const mc_story_request *request,
+                        mc_story *story, mc_error *error);
+
+/* The same from a case: its operations are taken as they were kept, everything else is judged
+ * again. */
+mc_status mc_story_of_case(const mc_case *c, const mc_importers *importers,
+                           const mc_story_request *request, mc_story *story, mc_error *error);
 void mc_story_free(mc_story *story);
 
 /* Takes "inplace/delete/full/kill/57+4096" apart. Returned pointers lie in `arena`. */
