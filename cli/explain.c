@@ -1,14 +1,17 @@
 #include "cli/commands.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/options.h"
 #include "reports/report.h"
 
 static const mc_option table[] = {
-    {"importer", "NAME", "whose image is shown", "abandon"},
+    {"importer", "NAME", "whose image is shown; of a case, its own", "abandon"},
     {"output", "FOLDER", "write the state, the image and the snapshots there", NULL},
+    {"save", "FILE", "keep the state as a case", NULL},
     {"txns", "N", "as in the run that named the state", NULL},
     {"page-size", "N", "as in that run", "4096"},
     {"cache-pages", "N", "as in that run", NULL},
@@ -40,29 +43,124 @@ static mc_status parse(const mc_arguments *a, mc_record_options *record, mc_erro
     return MC_OK;
 }
 
-/* The three built-in importers and SQLite, and the one asked for if it is none of them. */
+/* The usual importers, and the one asked for if it is none of them. */
 static mc_status choose(const char *wanted, mc_importers *importers, uint32_t *subject,
                         mc_error *error)
 {
-    static const char usual[] = "reject,abandon,recover,sqlite";
     mc_importers one;
+    char name[4096] = "";
     mc_status status = mc_importers_parse(wanted, &one, error);
     if (status == MC_OK && one.count != 1) {
         status = mc_fail(error, MC_USAGE, "usage", "--importer: one name, not a list");
     }
-    bool known = status == MC_OK && one.chosen[0].kind <= MC_IMPORTER_SQLITE;
-    mc_importers_free(&one);
-    char list[4200];
-    int size = snprintf(list, sizeof list, "%s%s%s", usual, known ? "" : ",", known ? "" : wanted);
-    if (status == MC_OK && (size < 0 || (size_t)size >= sizeof list)) {
-        status = mc_fail(error, MC_USAGE, "usage", "--importer: too long");
+    if (status == MC_OK) {
+        (void)snprintf(name, sizeof name, "%s", one.chosen[0].name);
     }
-    status = status == MC_OK ? mc_importers_parse(list, importers, error) : status;
-    *subject = importers->count - 1;
-    for (uint32_t i = 0; status == MC_OK && known && i < importers->count; i++) {
-        *subject = strcmp(importers->chosen[i].name, wanted) == 0 ? i : *subject;
+    mc_importers_free(&one);
+    status = status == MC_OK ? mc_importers_usual(wanted, importers, error) : status;
+    for (uint32_t i = 0; status == MC_OK && i < importers->count; i++) {
+        *subject = strcmp(importers->chosen[i].name, name) == 0 ? i : *subject;
     }
     return status;
+}
+
+/* A state that was recorded again. */
+static mc_status explain_state(const mc_arguments *a, mc_error *error)
+{
+    mc_arena arena = {.limit_bytes = 1 << 20};
+    mc_record_options record = {0};
+    mc_importers importers = {0};
+    mc_story story = {0};
+    const char *save = mc_options_get(a, "save");
+    mc_case kept = {0};
+    mc_story_request request = {.folder = mc_options_get(a, "output"),
+                                .keep = save != NULL ? &kept : NULL};
+    mc_status status =
+        mc_story_parse(a->operand[0], &arena, &record, &request.point, &request.cut, error);
+    status = status == MC_OK ? parse(a, &record, error) : status;
+    status = status == MC_OK
+                 ? choose(mc_options_get(a, "importer"), &importers, &request.subject, error)
+                 : status;
+    if (status == MC_OK) {
+        mc_judge_options options = {.record = &record, .importers = &importers};
+        status = mc_story_tell(&options, &request, &story, error);
+    }
+    if (status == MC_OK && save != NULL) {
+        status = mc_case_write(&kept, save, error);
+    }
+    if (status == MC_OK) {
+        mc_story_place place = {.program = program_invocation_name, .folder = request.folder};
+        mc_report_story(&story, &place, stdout);
+    }
+    mc_case_free(&kept);
+    mc_story_free(&story);
+    mc_importers_free(&importers);
+    mc_arena_free(&arena);
+    return status;
+}
+
+/* A name in a comma list: a comma inside is written "\,". */
+static void list_item(const char *name, char *item, size_t size)
+{
+    size_t have = 0;
+    for (const char *at = name; *at != '\0' && have + 3 < size; at++) {
+        if (*at == ',') {
+            item[have++] = '\\';
+        }
+        item[have++] = *at;
+    }
+    item[have] = '\0';
+}
+
+/* A case; its own importer unless another is asked for. A case may come from anywhere, so what it
+ * names is not run unless the user names it. */
+static mc_status explain_case(const mc_arguments *a, mc_error *error)
+{
+    static const char *const recorded[] = {"txns", "page-size", "cache-pages", "seed", "save"};
+    mc_case c;
+    for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {
+        if (mc_options_given(a, recorded[i])) {
+            return mc_fail(error, MC_USAGE, "usage", "explain: --%s is for a STATE, not a case",
+                           recorded[i]);
+        }
+    }
+    mc_status status = mc_case_read(a->operand[0], &c, error);
+    if (status != MC_OK) {
+        return status;
+    }
+    mc_importers importers = {0};
+    mc_story story = {0};
+    mc_story_request request = {.folder = mc_options_get(a, "output")};
+    char own[8192];
+    list_item(mc_case_text(&c, "importer"), own, sizeof own);
+    bool asked = mc_options_given(a, "importer");
+    if (!asked && (strncmp(own, "exec:", 5) == 0 || strncmp(own, "so:", 3) == 0)) {
+        status =
+            mc_fail(error, MC_USAGE, "importer",
+                    "%s: its importer %.100s runs only if --importer names it", a->operand[0], own);
+    }
+    status = status == MC_OK ? choose(asked ? mc_options_get(a, "importer") : own, &importers,
+                                      &request.subject, error)
+                             : status;
+    status = status == MC_OK ? mc_story_of_case(&c, &importers, &request, &story, error) : status;
+    if (status == MC_OK) {
+        mc_story_place place = {.program = program_invocation_name,
+                                .case_path = a->operand[0],
+                                .folder = request.folder};
+        mc_report_story(&story, &place, stdout);
+    }
+    mc_story_free(&story);
+    mc_importers_free(&importers);
+    mc_case_free(&c);
+    return status;
+}
+
+static bool is_case(const char *operand)
+{
+    struct stat info;
+    size_t size = strlen(operand);
+    return (size > 5 && strcmp(operand + size - 5, ".case") == 0) ||
+           (stat(operand, &info) == 0 && S_ISREG(info.st_mode));
 }
 
 int mc_command_explain(int argc, char **argv)
@@ -70,43 +168,20 @@ int mc_command_explain(int argc, char **argv)
     mc_arguments a;
     mc_error error;
     mc_status status = mc_options_parse(
-        table, "explain STATE [options]",
+        table, "explain STATE|CASE [options]",
         "Tells the story of one crash state: what SQLite was doing, what was left, what an "
         "importer\n"
         "made of it and who notices. STATE is the name that `run` prints, such as\n"
-        "inplace/delete/full/kill/57+4096.",
+        "inplace/delete/full/kill/57+4096; CASE is a case file.",
         argc, argv, &a, &error);
     if (status != MC_OK || a.help) {
         return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);
     }
     if (a.operand_count != 1) {
         (void)mc_fail(&error, MC_USAGE, "usage",
-                      "explain: exactly one STATE; see midcommit explain --help");
+                      "explain: exactly one STATE or CASE; see midcommit explain --help");
         return mc_options_fail(&error);
     }
-    mc_arena arena = {.limit_bytes = 1 << 20};
-    mc_record_options record = {0};
-    mc_importers importers = {0};
-    mc_story story = {0};
-    size_t point = 0;
-    uint32_t cut = 0;
-    uint32_t subject = 0;
-    status = mc_story_parse(a.operand[0], &arena, &record, &point, &cut, &error);
-    status = status == MC_OK ? parse(&a, &record, &error) : status;
-    status = status == MC_OK ? choose(mc_options_get(&a, "importer"), &importers, &subject, &error)
-                             : status;
-    if (status == MC_OK) {
-        mc_judge_options options = {.record = &record, .importers = &importers};
-        const char *folder = mc_options_get(&a, "output");
-        mc_story_request request = {
-            .point = point, .cut = cut, .subject = subject, .folder = folder};
-        status = mc_story_tell(&options, &request, &story, &error);
-        if (status == MC_OK) {
-            mc_report_story(&story, folder, stdout);
-        }
-    }
-    mc_story_free(&story);
-    mc_importers_free(&importers);
-    mc_arena_free(&arena);
+    status = is_case(a.operand[0]) ? explain_case(&a, &error) : explain_state(&a, &error);
     return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);
 }

@@ -15,11 +15,11 @@ typedef struct command {
 
 static const command commands[] = {
     {"run", "crash, import, classify: the main job", mc_command_run},
-    {"explain", "the story of one crash state", mc_command_explain},
+    {"explain", "the story of one crash state or case", mc_command_explain},
     {"migrate", "import one real database or v1 dump, with the verdict on its input",
      mc_command_migrate},
     {"bench", "states per second of each path, against the usual way", mc_command_bench},
-    {"replay", "judge stored cases again", NULL},
+    {"replay", "judge stored cases again", mc_command_replay},
     {"reduce", "shrink a case", NULL},
     {"record", "record an unmodified program's SQLite I/O", NULL},
     {"report", "the report page", NULL},

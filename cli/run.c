@@ -10,6 +10,7 @@
 
 #include "cli/options.h"
 #include "crashsim/workload.h"
+#include "harness/cases.h"
 #include "harness/outfile.h"
 #include "reports/report.h"
 #include "reports/shell.h"
@@ -34,7 +35,7 @@ static const mc_option table[] = {
     {"resume", NULL, "go on with what --results holds", NULL},
     {"quiet", NULL, "no table and no progress", NULL},
     {"list", NULL, "print the workloads and end", NULL},
-    {"cases", "DIR", "not yet: one case file per signature", NULL},
+    {"cases", "DIR", "write one case file per signature there", NULL},
     {"html", "FILE", "not yet: the report page", NULL},
     {"claims", NULL, "not yet: SQLite's claims put to the test", NULL},
     {NULL, NULL, NULL, NULL},
@@ -108,14 +109,6 @@ static mc_status parse_numbers(const mc_arguments *a, mc_run_options *o, mc_erro
     return MC_OK;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat one;
-    struct stat other;
-    return strcmp(a, b) == 0 || (stat(a, &one) == 0 && stat(b, &other) == 0 &&
-                                 one.st_dev == other.st_dev && one.st_ino == other.st_ino);
-}
-
 /* No output may be an input or the other output. */
 static mc_status check_outputs(const mc_arguments *a, mc_error *error)
 {
@@ -127,7 +120,7 @@ static mc_status check_outputs(const mc_arguments *a, mc_error *error)
         if (path == NULL) {
             continue;
         }
-        if (i == 0 && results != NULL && same_file(path, results)) {
+        if (i == 0 && results != NULL && mc_outfile_same(path, results)) {
             return mc_fail(error, MC_USAGE, "same-file", "--json: %s is --results, too", path);
         }
         for (const char *at = list; at != NULL; at = at[0] == ',' ? at + 1 : NULL) {
@@ -135,7 +128,7 @@ static mc_status check_outputs(const mc_arguments *a, mc_error *error)
             size_t size = strcspn(at, ",");
             (void)snprintf(name, sizeof name, "%.*s", (int)size, at);
             at += size;
-            if (mc_workload_find(name) == NULL && same_file(path, name)) {
+            if (mc_workload_find(name) == NULL && mc_outfile_same(path, name)) {
                 return mc_fail(error, MC_USAGE, "same-file", "--%s: %s is a workload, too",
                                outputs[i], path);
             }
@@ -146,7 +139,7 @@ static mc_status check_outputs(const mc_arguments *a, mc_error *error)
 
 static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error)
 {
-    static const char *const later[] = {"cases", "html", "claims"};
+    static const char *const later[] = {"html", "claims"};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         if (mc_options_given(a, later[i])) {
             return mc_fail(error, MC_USAGE, "usage", "--%s: not built yet", later[i]);
@@ -265,6 +258,11 @@ int mc_command_run(int argc, char **argv)
     bool quiet = mc_options_given(&a, "quiet");
     options.progress = !quiet && isatty(2) ? progress : NULL;
     status = status == MC_OK ? mc_run(&options, &result, &error) : status;
+    const char *cases = mc_options_get(&a, "cases");
+    uint32_t written = 0;
+    if (status == MC_OK && cases != NULL) {
+        status = mc_cases_write(&options, &result, cases, &written, &error);
+    }
     const char *json = mc_options_get(&a, "json");
     if (status == MC_OK && json != NULL) {
         status = write_json(&result, json, &error);
@@ -277,6 +275,14 @@ int mc_command_run(int argc, char **argv)
         char explain[4300];
         write_explain(&a, explain, sizeof explain);
         mc_report_table(&result, explain, stdout);
+        if (cases != NULL) {
+            printf("\n%u cases, one per signature, are in %s. To judge them again:\n\n    ",
+                   written, cases);
+            mc_shell_word(stdout, program_invocation_name);
+            printf(" replay ");
+            mc_shell_word(stdout, cases);
+            printf("\n");
+        }
     }
     bool failed = result.failed;
     mc_run_free(&result);

@@ -158,6 +158,32 @@ mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *erro
     return MC_OK;
 }
 
+mc_status mc_importers_usual(const char *list, mc_importers *out, mc_error *error)
+{
+    mc_importers more;
+    mc_status status = mc_importers_parse(list, &more, error);
+    char all[8192] = "reject,abandon,recover,sqlite";
+    size_t have = strlen(all);
+    for (uint32_t i = 0; status == MC_OK && i < more.count; i++) {
+        if (more.chosen[i].kind <= MC_IMPORTER_SQLITE) {
+            continue;
+        }
+        all[have++] = ',';
+        for (const char *at = more.chosen[i].name; *at != '\0' && have + 3 < sizeof all; at++) {
+            if (*at == ',') {
+                all[have++] = '\\';
+            }
+            all[have++] = *at;
+        }
+        if (have + 3 >= sizeof all) {
+            status = mc_fail(error, MC_USAGE, "importer", "--importer: the list is too long");
+        }
+        all[have < sizeof all ? have : sizeof all - 1] = '\0';
+    }
+    mc_importers_free(&more);
+    return status == MC_OK ? mc_importers_parse(all, out, error) : status;
+}
+
 void mc_importers_free(mc_importers *importers)
 {
     /* Libraries stay loaded: their importers may be referred to until the process ends. */
@@ -398,6 +424,8 @@ void mc_importers_remove_scratch(char *scratch)
 {
     if (scratch != NULL) {
         remove_folder(scratch);
+        *strrchr(scratch, '/') = '\0';
+        (void)setenv("TMPDIR", scratch[0] != '\0' ? scratch : "/", 1); /* where it was made */
     }
     free(scratch);
 }

@@ -48,6 +48,9 @@ typedef struct mc_importers {
 mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error);
 void mc_importers_free(mc_importers *importers);
 
+/* reject, abandon, recover and sqlite, and then those of `list` that are none of them. */
+mc_status mc_importers_usual(const char *list, mc_importers *out, mc_error *error);
+
 /* If there is an exec: importer: makes a folder for all of a run's and names it in TMPDIR, so that
  * nothing stays when a worker is killed. `*scratch` is null when none was needed. */
 mc_status mc_importers_scratch(const mc_importers *importers, char **scratch, mc_error *error);

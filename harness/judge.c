@@ -59,6 +59,24 @@ static mc_finding *finding_of(mc_cell *cell, const char *signature)
     return finding;
 }
 
+/* The state's files, and the snapshots up to the one in flight. */
+static uint64_t case_bytes(const mc_judging *j, const mc_crash *crash)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; j->trace.is_kv && i < j->store.count; i++) {
+        bytes += j->store.entry[i].value_size;
+    }
+    for (uint32_t i = 0; !j->trace.is_kv && i < j->trace.base.file_count; i++) {
+        bytes += j->trace.base.file[i].exists ? j->trace.base.file[i].size : 0;
+    }
+    for (uint32_t k = 0; k <= crash->begun; k++) {
+        for (uint32_t d = 0; d < j->trace.database_count; d++) {
+            bytes += (uint64_t)j->history.snapshot[k].page_count[d] * j->history.page_size;
+        }
+    }
+    return bytes;
+}
+
 static mc_status add_finding(mc_judging *j, const mc_crash *crash, const char *who,
                              uint32_t importer, const mc_verdict *verdict,
                              const mc_outcome *outcome, bool fails, const char *defect,
@@ -75,6 +93,7 @@ static mc_status add_finding(mc_judging *j, const mc_crash *crash, const char *w
     if (finding->count++ == 0) {
         (void)snprintf(finding->verdict, sizeof finding->verdict, "%s", text);
         mc_judging_state_id(j, crash, finding->state, sizeof finding->state);
+        finding->bytes = case_bytes(j, crash);
         finding->importer = importer;
         finding->defect = defect;
     }

@@ -34,6 +34,7 @@ typedef struct mc_finding {
     char verdict[64];
     char state[MC_STATE_ID_MAX]; /* the first one */
     uint64_t count;
+    uint64_t bytes;     /* what a case of that state would hold, about: the smaller, the better */
     uint32_t importer;  /* index in the importers; UINT32_MAX: the control or the differential */
     const char *defect; /* name of the known SQLite defect that explains it, or null */
     bool fails;         /* counts against the run (exit status 1) */

@@ -281,14 +281,6 @@ static mc_status write_outputs(migration *m, mc_error *error)
 
 /* ---- what must not be one ---- */
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat one;
-    struct stat other;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
-
 /* Do two paths, of files that may not be there yet, name one place? */
 static bool same_place(const char *a, const char *b)
 {
@@ -298,7 +290,7 @@ static bool same_place(const char *a, const char *b)
     char folder_b[PATH_BYTES];
     (void)snprintf(folder_a, sizeof folder_a, "%.*s.", (int)(name_a - a), a);
     (void)snprintf(folder_b, sizeof folder_b, "%.*s.", (int)(name_b - b), b);
-    return strcmp(name_a, name_b) == 0 && same_file(folder_a, folder_b);
+    return strcmp(name_a, name_b) == 0 && mc_outfile_same(folder_a, folder_b);
 }
 
 /* Null is no output, and "-" standard output. */
@@ -322,7 +314,7 @@ static mc_status check_apart(const mc_migrate_options *options, const char *outp
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char path[PATH_MAX + 16];
         (void)snprintf(path, sizeof path, "%s%s", main, suffixes[i]);
-        if (same_file(path, output) || same_place(path, output)) {
+        if (mc_outfile_same(path, output) || same_place(path, output)) {
             return mc_fail(error, MC_USAGE, "same-file", "%s: is the source, too", output);
         }
     }

@@ -177,8 +177,7 @@ uint32_t mc_optext(const mc_trace *trace, size_t index, uint32_t page_size, char
     if (kind == MC_OP_WRITE) {
         char what[100];
         uint32_t page = write_text(trace, index, page_size, what, sizeof what);
-        (void)snprintf(out, size, "write %s at %" PRIu64 ", %u bytes: %s", name, op->offset,
-                       op->size, what);
+        (void)snprintf(out, size, "write %s %" PRIu64 "+%u: %s", name, op->offset, op->size, what);
         return page;
     }
     if (kind == MC_OP_TRUNCATE) {

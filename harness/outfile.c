@@ -93,6 +93,14 @@ void mc_outfile_abandon(mc_outfile *file)
     (void)unlink(file->temporary);
 }
 
+bool mc_outfile_same(const char *a, const char *b)
+{
+    struct stat one;
+    struct stat other;
+    return strcmp(a, b) == 0 || (stat(a, &one) == 0 && stat(b, &other) == 0 &&
+                                 one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
+
 mc_status mc_outfile_put(const char *path, const void *data, size_t size, mc_error *error)
 {
     if (strcmp(path, "-") == 0) {

@@ -75,8 +75,9 @@ static json_t *encode_tally(const mc_tally *t)
 
 static json_t *encode_finding(const mc_finding *f)
 {
-    return json_pack("{s:s,s:s,s:s,s:I,s:i,s:s,s:b}", "signature", f->signature, "verdict",
-                     f->verdict, "case", f->state, "count", (json_int_t)f->count, "importer",
+    return json_pack("{s:s,s:s,s:s,s:I,s:I,s:i,s:s,s:b}", "signature", f->signature, "verdict",
+                     f->verdict, "case", f->state, "count", (json_int_t)f->count, "bytes",
+                     (json_int_t)f->bytes, "importer",
                      f->importer == UINT32_MAX ? -1 : (int)f->importer, "defect",
                      f->defect != NULL ? f->defect : "", "fails", f->fails);
 }
@@ -154,6 +155,7 @@ static void decode_finding(const json_t *object, uint32_t importers, mc_finding 
     text_of(object, "case", f->state, sizeof f->state, good);
     text_of(object, "defect", defect, sizeof defect, good);
     f->count = count_of(object, "count", good);
+    f->bytes = count_of(object, "bytes", good);
     const json_t *importer = json_object_get(object, "importer");
     json_int_t index = json_integer_value(importer);
     *good = *good && json_is_integer(importer) && index >= -1 && index < (json_int_t)importers;

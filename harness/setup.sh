@@ -52,6 +52,7 @@ module liblz4 liblz4-dev
 module lmdb liblmdb-dev
 module jansson libjansson-dev
 module libarchive libarchive-dev
+module libxml-2.0 libxml2-dev
 END
         ;;
     test)

@@ -208,6 +208,7 @@ static void begin(mc_story *story, const mc_trace *trace)
     story->commits = trace->commit_count;
     story->elements = trace->op_count;
     story->database_count = trace->database_count;
+    story->is_kv = trace->is_kv;
     for (uint32_t d = 0; d < trace->database_count; d++) {
         story->database[d] = mc_telling_keep(story, trace->database[d]);
     }

@@ -35,6 +35,7 @@ typedef struct mc_story {
     const char *subject; /* the importer whose image is shown */
     const char *database[MC_DATABASES_MAX];
     uint32_t database_count;
+    bool is_kv; /* the state is a v1 store, not files */
     uint32_t acked;
     uint32_t begun;
     uint32_t commits;

@@ -16,8 +16,16 @@ void mc_report_table(const mc_run_result *result, const char *explain, FILE *out
  * is a function of options and seed. */
 char *mc_report_json(const mc_run_result *result);
 
-/* One screen about one state. `folder` is where its files were written, or null. */
-void mc_report_story(const mc_story *story, const char *folder, FILE *out);
+/* Where a reader has the state's files: how midcommit is called, the case or null, and the folder
+ * to which they were written or null. */
+typedef struct mc_story_place {
+    const char *program;
+    const char *case_path;
+    const char *folder;
+} mc_story_place;
+
+/* One screen about one state. */
+void mc_report_story(const mc_story *story, const mc_story_place *place, FILE *out);
 
 /* A table, and midcommit/bench/1 as text, to be freed; null without memory. */
 void mc_report_bench(const mc_bench *bench, FILE *out);

@@ -1,13 +1,19 @@
 #include "reports/report.h"
 
-#include <inttypes.h>
+#include "reports/shell.h"
+#include "reports/wrap.h"
+
 #include <string.h>
 
 enum { PAGES_SHOWN = 12 };
 
 static void print_window(const mc_story *story, FILE *out)
 {
-    (void)fprintf(out, "\nThe story (element 0 to %zu of the trace):\n", story->elements);
+    if (story->op_count == 0 && story->elements == 0) {
+        return; /* a state that no workload made */
+    }
+    (void)fprintf(out, "\nThe story of %s (elements 0 to %zu of the trace):\n", story->state,
+                  story->elements);
     for (uint32_t i = 0; i < story->op_count; i++) {
         const mc_story_op *op = &story->op[i];
         if (op->statement != NULL) {
@@ -56,31 +62,100 @@ static void print_pages(const mc_story *story, FILE *out)
     }
 }
 
-static void print_how_to_see(const mc_story *story, const char *folder, FILE *out)
+static const char *const no_sidecars = "    rm -f main.db-journal main.db-wal main.db-shm";
+
+/* The commands between unpacking and looking: what makes the importer's database of the state. */
+static void print_import(const mc_story *story, FILE *out)
 {
-    if (folder == NULL) {
-        (void)fprintf(out, "\nTo have the files: add --output FOLDER; then, with stock tools,\n"
-                           "    sqlite3 FOLDER/imported.db 'PRAGMA integrity_check'\n");
-        return;
+    const char *subject = story->subject;
+    bool raw = strcmp(subject, "abandon") == 0;
+    bool builtin = raw || strcmp(subject, "recover") == 0 || strcmp(subject, "reject") == 0;
+    if (story->is_kv && builtin) {
+        (void)fprintf(out,
+                      "    midcommit migrate --from-kv kv.jsonl --policy %s --to-file main.db\n",
+                      subject);
+    } else if (raw) {
+        (void)fprintf(out, "%s    # abandon\n", no_sidecars);
+    } else if (!builtin && strcmp(subject, "sqlite") != 0) {
+        (void)fprintf(out, "    # run %.80s here\n", subject);
     }
-    (void)fprintf(out,
-                  "\nSee it with stock tools:\n    sqlite3 %s/imported.db"
-                  " 'PRAGMA integrity_check'\n",
-                  folder);
-    (void)fprintf(out, "    sqldiff %s/snapshot-%u.db %s/imported.db\n", folder, story->snapshot,
-                  folder);
 }
 
-void mc_report_story(const mc_story *story, const char *folder, FILE *out)
+static void print_how_to_see(const mc_story *story, const mc_story_place *place, FILE *out)
 {
-    const char *subject = "";
-    for (uint32_t i = 0; i < story->answer_count; i++) {
-        subject = story->answer[i].is_subject ? story->answer[i].importer : subject;
+    (void)fprintf(out, "\nSee it with stock tools:\n");
+    if (place->folder != NULL) {
+        (void)fputs("    cd ", out);
+        mc_shell_word(out, place->folder);
+        (void)fputc('\n', out);
+    } else if (place->case_path != NULL) {
+        (void)fputs("    mkdir state && tar --zstd -C state -xf ", out);
+        mc_shell_word(out, place->case_path);
+        (void)fputs(" && cd state\n", out);
+    } else {
+        (void)fputs("    ", out);
+        mc_shell_word(out, place->program);
+        (void)fputs(" explain ", out);
+        mc_shell_word(out, story->state);
+        (void)fputs(" --output state && cd state\n", out);
     }
-    (void)fprintf(out, "%s\n%s: %s. %u of %u commits were acknowledged%s.\n", story->state, subject,
-                  story->verdict, story->acked, story->commits,
-                  story->begun > story->acked ? ", one was in flight" : "");
-    print_how_to_see(story, folder, out);
+    print_import(story, out);
+    (void)fprintf(out, "    sqlite3 main.db 'PRAGMA integrity_check'\n");
+    if (story->difference != NULL) {
+        (void)fprintf(out,
+                      "    sqlite3 snapshot-%u.db .dump >expected; sqlite3 main.db .dump |"
+                      " diff expected -\n",
+                      story->snapshot);
+    }
+}
+
+/* What the importer did, in one sentence. */
+static void print_verdict(const mc_story *story, FILE *out)
+{
+    const char *verdict = story->verdict;
+    const char *who = story->subject;
+    const char *reason = strchr(verdict, ':');
+    uint32_t wrong = 0;
+    for (uint32_t i = 0; i < story->page_count; i++) {
+        wrong += story->page[i].wrong;
+    }
+    char crash[120];
+    (void)snprintf(crash, sizeof crash, "after a crash with %u of %u commits acknowledged%s",
+                   story->acked, story->commits,
+                   story->begun > story->acked ? " and one in flight" : "");
+    if (strcmp(verdict, "torn, silent") == 0) {
+        mc_wrap(
+            out, 0,
+            "Torn, silent: %s makes a database that equals no commit and passes every check, %s; "
+            "%u of its pages are wrong.",
+            who, crash, wrong);
+    } else if (strncmp(verdict, "torn", 4) == 0) {
+        mc_wrap(out, 0, "Torn, loud: %s makes a database that equals no commit, %s; checks notice.",
+                who, crash);
+    } else if (strcmp(verdict, "stale, empty") == 0) {
+        mc_wrap(out, 0, "Stale, empty: %s makes an empty database, %s.", who, crash);
+    } else if (strncmp(verdict, "stale", 5) == 0) {
+        mc_wrap(out, 0, "Stale: %s loses acknowledged commits (%s), %s.", who,
+                verdict + strlen("stale, "), crash);
+    } else if (strncmp(verdict, "blocked", 7) == 0) {
+        mc_wrap(out, 0, "Blocked: %s refuses (%s) what SQLite recovers, %s.", who,
+                reason != NULL ? reason + 2 : "", crash);
+    } else if (strncmp(verdict, "refused", 7) == 0) {
+        mc_wrap(out, 0, "Refused: %s refuses (%s), and SQLite recovers no commit either, %s.", who,
+                reason != NULL ? reason + 2 : "", crash);
+    } else {
+        mc_wrap(out, 0, "Clean: %s makes %s, %s.", who,
+                strcmp(verdict, "clean, ahead") == 0 ? "the commit in flight, whole"
+                                                     : "exactly what was acknowledged",
+                crash);
+    }
+}
+
+void mc_report_story(const mc_story *story, const mc_story_place *place, FILE *out)
+{
+    print_verdict(story, out);
+    (void)fprintf(out, "%s\n", story->signature);
+    print_how_to_see(story, place, out);
     print_window(story, out);
     print_pages(story, out);
     if (story->difference != NULL) {
@@ -96,7 +171,7 @@ void mc_report_story(const mc_story *story, const char *folder, FILE *out)
     for (uint32_t i = 0; i < story->answer_count; i++) {
         (void)fprintf(out, "    %-16s %s\n", story->answer[i].importer, story->answer[i].verdict);
     }
-    if (story->before != NULL) {
+    if (story->before != NULL && story->since > 0) {
         (void)fprintf(out, "\nFirst bad operation: up to element %zu it was %s, since then this.\n",
                       story->since - 1, story->before);
     }

@@ -1,0 +1,89 @@
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/options.h"
+#include "harness/outfile.h"
+#include "harness/replay.h"
+#include "reports/replay.h"
+
+static const mc_option table[] = {
+    {"importer", "LIST", "exec: and so: importers of the cases that may run", NULL},
+    {"jobs", "N", "processes; default: one per core", NULL},
+    {"accept", NULL, "make what was found the expectation of each case", NULL},
+    {"junit", "FILE", "the results as JUnit XML, for CI servers", NULL},
+    {"quiet", NULL, "only the cases that are not as expected", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+static mc_status write_junit(const mc_replay *replay, const char *path, mc_error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    mc_status status = mc_report_junit(replay, &text, &size, error);
+    status = status == MC_OK ? mc_outfile_put(path, text, size, error) : status;
+    free(text);
+    return status;
+}
+
+/* A report must not take the place of a case. */
+static mc_status check_junit(const mc_replay *replay, const char *path, mc_error *error)
+{
+    for (uint32_t i = 0; path != NULL && i < replay->count; i++) {
+        if (mc_outfile_same(path, replay->replayed[i].path)) {
+            return mc_fail(error, MC_USAGE, "same-file", "--junit: %s is a case, too", path);
+        }
+    }
+    return MC_OK;
+}
+
+int mc_command_replay(int argc, char **argv)
+{
+    mc_arguments a;
+    mc_error error;
+    mc_status status = mc_options_parse(
+        table, "replay PATH... [options]",
+        "Judges stored cases again and fails when a verdict is another than the case expects.\n"
+        "PATH is a case file or a folder with cases in it.",
+        argc, argv, &a, &error);
+    if (status != MC_OK || a.help) {
+        return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);
+    }
+    if (a.operand_count == 0) {
+        (void)mc_fail(&error, MC_USAGE, "usage", "replay: no PATH; see midcommit replay --help");
+        return mc_options_fail(&error);
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t jobs = cores > 0 ? (uint64_t)cores : 1;
+    if (mc_options_given(&a, "jobs")) {
+        status = mc_options_number(&a, "jobs", 1, 64, &jobs, &error);
+    }
+    mc_replay replay = {0};
+    mc_replay_options options = {.path = (const char *const *)a.operand,
+                                 .path_count = (uint32_t)a.operand_count,
+                                 .allowed = mc_options_get(&a, "importer"),
+                                 .jobs = (uint32_t)jobs,
+                                 .accept = mc_options_given(&a, "accept")};
+    const char *junit = mc_options_get(&a, "junit");
+    status = status == MC_OK ? mc_replay_run(&options, &replay, &error) : status;
+    status = status == MC_OK ? check_junit(&replay, junit, &error) : status;
+    if (status == MC_OK && junit != NULL) {
+        status = write_junit(&replay, junit, &error);
+    }
+    if (status != MC_OK) {
+        mc_replay_free(&replay);
+        return mc_options_fail(&error);
+    }
+    if (junit == NULL || strcmp(junit, "-") != 0) {
+        mc_report_replay(&replay, program_invocation_name, mc_options_given(&a, "quiet"), stdout);
+    }
+    int exit_status = replay.failed > 0    ? MC_EXIT_FAILED
+                      : replay.changed > 0 ? MC_EXIT_FINDING
+                                           : MC_EXIT_OK;
+    mc_replay_free(&replay);
+    return exit_status;
+}
