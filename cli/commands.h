@@ -5,6 +5,7 @@
 int mc_command_run(int argc, char **argv);
 int mc_command_explain(int argc, char **argv);
 int mc_command_replay(int argc, char **argv);
+int mc_command_reduce(int argc, char **argv);
 int mc_command_migrate(int argc, char **argv);
 int mc_command_bench(int argc, char **argv);
 

@@ -20,7 +20,7 @@ static const command commands[] = {
      mc_command_migrate},
     {"bench", "states per second of each path, against the usual way", mc_command_bench},
     {"replay", "judge stored cases again", mc_command_replay},
-    {"reduce", "shrink a case", NULL},
+    {"reduce", "shrink a case", mc_command_reduce},
     {"record", "record an unmodified program's SQLite I/O", NULL},
     {"report", "the report page", NULL},
 };

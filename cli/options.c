@@ -52,7 +52,7 @@ mc_status mc_options_parse(const mc_option *table, const char *synopsis, const c
     optind = 0; /* GNU: start over, so that a process may parse more than one line */
     for (;;) {
         int at = optind == 0 ? 1 : optind;
-        int c = getopt_long(argc, argv, ":h", rows, NULL);
+        int c = getopt_long(argc, argv, ":ho:", rows, NULL);
         if (c == -1) {
             break;
         }
@@ -60,6 +60,13 @@ mc_status mc_options_parse(const mc_option *table, const char *synopsis, const c
             print_help(table, synopsis, about);
             out->help = true;
             return MC_OK;
+        }
+        int output = 0;
+        while (table[output].name != NULL && strcmp(table[output].name, "output") != 0) {
+            output++;
+        }
+        if (c == 'o') { /* short for --output, where there is one */
+            c = table[output].name != NULL ? 256 + output : '?';
         }
         if (c == ':') {
             return mc_fail(error, MC_USAGE, "usage",

@@ -33,6 +33,8 @@ typedef struct mc_record_options {
                              that the same operations can be measured on a large database */
     bool kv;              /* on the v1 key-value VFS, with the settings of a v1 actor */
     mc_kv_build kv_build;
+    uint64_t steps_limit; /* a statement is interrupted when a connection has run about so many
+                             instructions of SQLite's virtual machine; 0: no limit */
     uint64_t witness_limit_bytes; /* take no witness of databases above this size; 0: 16 MiB */
 } mc_record_options;
 

@@ -18,7 +18,7 @@
 
 #include "crashsim/witness.h"
 
-enum { LIST_FIRST = 64, SQL_SHOWN = 60 };
+enum { LIST_FIRST = 64, SQL_SHOWN = 60, PROGRESS_STEPS = 1000 };
 
 static const char *database_schema(uint32_t database)
 {
@@ -310,6 +310,14 @@ static int on_commit(void *context)
     return 0; /* go on and commit */
 }
 
+/* Interrupts what would run for too long. */
+static int on_progress(void *context)
+{
+    mc_runner *runner = context;
+    runner->steps += PROGRESS_STEPS;
+    return runner->steps > runner->options->steps_limit;
+}
+
 static mc_status open_connection(const mc_runner *runner, sqlite3 **out, mc_error *error)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
@@ -330,6 +338,9 @@ static mc_status open_main(mc_runner *runner, mc_error *error)
         return status;
     }
     (void)sqlite3_commit_hook(runner->db, on_commit, runner);
+    if (runner->options->steps_limit > 0) {
+        sqlite3_progress_handler(runner->db, PROGRESS_STEPS, on_progress, runner);
+    }
     const char *rest = NULL;
     return run_sql(runner, runner->settings, false, &rest, error);
 }

@@ -18,6 +18,7 @@ typedef struct mc_runner {
     uint32_t statement; /* index of the running statement; the VFS reads it */
     sqlite3 *db;
     sqlite3 *reader;
+    uint64_t steps;   /* run so far, for options->steps_limit */
     bool commit_seen; /* SQLite's commit hook has fired since the statement began */
     uint32_t statement_capacity;
     uint32_t witness_capacity;
