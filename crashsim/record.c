@@ -393,10 +393,13 @@ static mc_status record_all(recorder *rec, mc_error *error)
     trace->database[1] = rec->program.attach ? "aux.db" : NULL;
     trace->database_count = rec->program.attach ? 2 : 1;
     status = run_setup(rec, error);
+    trace->steps = rec->runner.steps;
     if (status == MC_OK) {
         status = witness_base(rec, error);
     }
-    return status == MC_OK ? run_program(rec, error) : status;
+    status = status == MC_OK ? run_program(rec, error) : status;
+    trace->steps += rec->runner.steps;
+    return status;
 }
 
 mc_status mc_record(const mc_record_options *options, mc_trace *trace, mc_error *error)

@@ -21,7 +21,7 @@ extern const char
 extern const char *const mc_sync_names[MC_SYNCS]; /* "off", "normal", "full", "extra" */
 
 typedef struct mc_record_options {
-    const char *workload; /* a name from workload.h, or the path of a user's FILE.sql */
+    const char *workload;             /* a name from workload.h, or the path of a user's FILE.sql */
     const struct mc_program *program; /* what to run instead, under that name; or null */
     mc_mode mode;
     mc_sync sync;

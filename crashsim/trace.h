@@ -71,6 +71,8 @@ typedef struct mc_trace {
     const char **statement; /* the program's SQL, setup excluded */
     uint32_t statement_count;
     uint32_t commit_count;
+    uint64_t
+        steps; /* instructions that SQLite's virtual machine ran, about, when they were limited */
     /* witness[k * database_count + d]: database d after commit k; k = 0 is the base. */
     mc_witness *witness;
 } mc_trace;

@@ -13,7 +13,8 @@
 
 enum { LITERALS_MAX = 64, EFFORT_PER_RUN = 400 };
 static const uint64_t EFFORT_DEFAULT = 6000000;
-static const uint64_t STEPS_LIMIT = 20000000;
+static const uint64_t STEPS_FIRST = 1000000000; /* for the program as it is; */
+static const uint64_t STEPS_MORE = 100000; /* smaller ones get twice of what it took, and this */
 
 typedef struct reducer {
     const mc_case *c;
@@ -24,6 +25,7 @@ typedef struct reducer {
     char state[MC_STATE_ID_MAX]; /* the first of its states that has the signature */
     uint64_t effort;
     uint64_t spent;
+    uint64_t steps; /* of the last program */
     uint32_t tried;
     mc_script *part; /* setup or program: what is being shrunk */
     uint32_t at;     /* the statement of it that is being shrunk */
@@ -35,21 +37,22 @@ static mc_status no_memory(mc_error *error)
     return mc_fail(error, MC_NO_MEMORY, "no-memory", "reduce: out of memory");
 }
 
-/* Has the present program a state with the signature? */
-static bool holds(reducer *r)
+/* A finding about the control, or about recover beside it, is not the importer's own verdict. */
+static bool is_own(const mc_case *c)
 {
-    if (r->spent >= r->effort) {
-        return false;
-    }
+    char who[MC_SIGNATURE_MAX];
+    (void)snprintf(who, sizeof who, "/%s/", mc_case_text(c, "importer"));
+    return strstr(mc_case_text(c, "signature"), who) != NULL;
+}
+
+/* All findings of the present program, for a signature that only the judge can give. */
+static bool holds_for_judge(reducer *r, const mc_judge_options *options)
+{
     mc_error why;
     mc_cell cell = {0};
-    mc_record_options record = r->record;
-    record.program = &r->program;
-    mc_judge_options options = {.record = &record, .importers = &r->subject};
-    r->tried++;
-    mc_status status = mc_judge(&options, &cell, &why);
-    r->spent += EFFORT_PER_RUN + cell.explored.states * (1 + cell.commits / 4);
     bool found = false;
+    mc_status status = mc_judge(options, &cell, &why);
+    r->spent += cell.explored.states;
     for (uint32_t i = 0; status == MC_OK && !found && i < cell.finding_count; i++) {
         found = strcmp(cell.finding[i].signature, mc_case_text(r->c, "signature")) == 0;
         if (found) {
@@ -58,6 +61,84 @@ static bool holds(reducer *r)
     }
     mc_cell_free(&cell);
     return found;
+}
+
+/* A walk that ends at the first state with the signature. */
+typedef struct seeking {
+    reducer *r;
+    mc_judging *j;
+    bool found;
+} seeking;
+
+static mc_status on_applied(void *context, const mc_op *op, uint32_t from, uint32_t to,
+                            uint64_t size_before, mc_error *error)
+{
+    return mc_judging_applied(((seeking *)context)->j, op, from, to, size_before, error);
+}
+
+static void on_acked(void *context, uint32_t commit)
+{
+    mc_judging_acked(((seeking *)context)->j, commit);
+}
+
+static mc_status seek(void *context, const mc_crash *crash, mc_error *error)
+{
+    seeking *s = context;
+    mc_judging *j = s->j;
+    mc_outcome outcome;
+    mc_outcome control = {.kind = MC_OUTCOME_SNAPSHOT};
+    char signature[MC_SIGNATURE_MAX];
+    s->r->spent++;
+    mc_status status = mc_judging_outcome(j, 0, &outcome, error);
+    if (status == MC_OK && outcome.kind == MC_OUTCOME_REFUSED) {
+        status = mc_judging_control(j, &control, error); /* blocked, or refused? */
+    }
+    if (status != MC_OK) {
+        return status;
+    }
+    mc_verdict verdict = mc_verdict_of(&outcome, j->content.classes, crash->acked, crash->begun,
+                                       j->content.empty_class, control.kind == MC_OUTCOME_SNAPSHOT);
+    mc_judging_signature(j, crash, j->importers->chosen[0].name, &verdict, &outcome, NULL,
+                         signature);
+    if (strcmp(signature, mc_case_text(s->r->c, "signature")) == 0) {
+        s->found = true;
+        mc_judging_state_id(j, crash, s->r->state, sizeof s->r->state);
+        return mc_fail(error, MC_USAGE, "found", "enough was seen");
+    }
+    return MC_OK;
+}
+
+static bool holds_for_importer(reducer *r, const mc_judge_options *options)
+{
+    mc_error why;
+    seeking s = {.r = r, .j = malloc(sizeof *s.j)};
+    if (s.j != NULL && mc_judging_open(s.j, options, &why) == MC_OK) {
+        mc_explored explored;
+        mc_visitor visitor = {.context = &s,
+                              .applied = s.j->trace.is_kv ? NULL : on_applied,
+                              .acked = on_acked,
+                              .state = seek};
+        r->spent += s.j->trace.op_count;
+        r->steps = s.j->trace.steps;
+        (void)mc_judging_explore(s.j, &visitor, &explored, &why);
+        mc_judging_close(s.j);
+    }
+    free(s.j);
+    return s.found;
+}
+
+/* Has the present program a state with the signature? */
+static bool holds(reducer *r)
+{
+    if (r->spent >= r->effort) {
+        return false;
+    }
+    mc_record_options record = r->record;
+    record.program = &r->program;
+    mc_judge_options options = {.record = &record, .importers = &r->subject};
+    r->tried++;
+    r->spent += EFFORT_PER_RUN;
+    return is_own(r->c) ? holds_for_importer(r, &options) : holds_for_judge(r, &options);
 }
 
 /* ---- statements ---- */
@@ -84,7 +165,10 @@ static mc_status shrink_statements(reducer *r, mc_script *part, mc_error *error)
 {
     enum { PAIRS_MAX = 40 };
     bool keep[MC_DDMIN_MAX];
-    uint32_t count = part->count < MC_DDMIN_MAX ? part->count : MC_DDMIN_MAX;
+    uint32_t count = part->count;
+    if (count > MC_DDMIN_MAX) {
+        return MC_OK;
+    }
     statements s = {.r = r, .whole = {.count = count}};
     s.whole.text = mc_arena_calloc(&r->arena, count, sizeof *s.whole.text);
     const char **room = mc_arena_calloc(&r->arena, count, sizeof *room);
@@ -93,6 +177,7 @@ static mc_status shrink_statements(reducer *r, mc_script *part, mc_error *error)
     }
     memcpy((void *)s.whole.text, (const void *)part->text, count * sizeof *part->text);
     part->text = room;
+    part->capacity = count;
     for (uint32_t i = 0; i < count; i++) {
         keep[i] = true;
     }
@@ -112,6 +197,31 @@ static mc_status shrink_statements(reducer *r, mc_script *part, mc_error *error)
         }
     }
     return MC_OK;
+}
+
+/* Statements of the program that may as well have happened before the trace begins. */
+static void move_to_setup(reducer *r, mc_error *error)
+{
+    mc_script *from = &r->program.program;
+    mc_script *to = &r->program.setup;
+    for (uint32_t i = 0; i < from->count && from->count > 1; i++) {
+        const char *moved = from->text[i];
+        if (mc_program_add(&r->program, to, error, "%s", moved) != MC_OK) {
+            return;
+        }
+        memmove((void *)&from->text[i], (const void *)&from->text[i + 1],
+                (from->count - i - 1) * sizeof *from->text);
+        from->count--;
+        if (holds(r)) {
+            i--;
+            continue;
+        }
+        memmove((void *)&from->text[i + 1], (const void *)&from->text[i],
+                (from->count - i) * sizeof *from->text);
+        from->text[i] = moved;
+        from->count++;
+        to->count--;
+    }
 }
 
 /* ---- the inside of one statement ---- */
@@ -216,6 +326,7 @@ static mc_status shrink(reducer *r, bool *minimal, mc_error *error)
     do {
         before = program_bytes(&r->program);
         status = shrink_statements(r, &r->program.program, error);
+        move_to_setup(r, error);
         status = status == MC_OK ? shrink_statements(r, &r->program.setup, error) : status;
         shrink_inside(r, shrink_numbers);
         shrink_inside(r, shrink_tokens);
@@ -266,7 +377,7 @@ static mc_status capture(reducer *r, const mc_importers *importers, uint32_t sub
     mc_record_options named = {0};
     record.program = &r->program;
     mc_story story = {0};
-    bool own = strstr(mc_case_text(r->c, "signature"), mc_case_text(r->c, "importer")) != NULL;
+    bool own = is_own(r->c);
     mc_story_request request = {.subject = subject, .keep = out};
     request.signature = own ? NULL : mc_case_text(r->c, "signature");
     mc_judge_options options = {.record = &record, .importers = importers};
@@ -299,7 +410,7 @@ static mc_status take_program(reducer *r, mc_error *error)
     const json_t *facts = r->c->facts;
     mc_case_recipe(r->c, &r->record);
     r->record.workload = "workload.sql"; /* where its text lies, once it is unpacked */
-    r->record.steps_limit = STEPS_LIMIT;
+    r->record.steps_limit = STEPS_FIRST;
     r->program = (mc_program){.arena = &r->arena,
                               .cache_pages = r->record.cache_pages,
                               .auto_vacuum = json_is_true(json_object_get(facts, "auto_vacuum")),
@@ -331,6 +442,7 @@ mc_status mc_reduce(const mc_case *c, const mc_importers *importers, uint64_t ef
                              "reduce: its program, run again, has no state with this signature");
         }
     }
+    r.record.steps_limit = 2 * r.steps + STEPS_MORE;
     status = status == MC_OK ? shrink(&r, &reduced->minimal, error) : status;
     /* The last candidate may have failed: the state's name is that of the program that is left. */
     r.effort = UINT64_MAX;
