@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cli/options.h"
+#include "harness/casefound.h"
 #include "reports/report.h"
 
 static const mc_option table[] = {
@@ -89,7 +90,8 @@ static mc_status explain_state(const mc_arguments *a, mc_error *error)
         status = mc_case_write(&kept, save, error);
     }
     if (status == MC_OK) {
-        mc_story_place place = {.program = program_invocation_name, .folder = request.folder};
+        mc_story_place place = {
+            .program = program_invocation_name, .operand = a->operand[0], .folder = request.folder};
         mc_report_story(&story, &place, stdout);
     }
     mc_case_free(&kept);
@@ -112,26 +114,53 @@ static void list_item(const char *name, char *item, size_t size)
     item[have] = '\0';
 }
 
+/* Tells the story of a case. */
+static mc_status tell_case(const mc_arguments *a, const mc_case *c, bool is_file,
+                           const char *subject, mc_error *error)
+{
+    mc_importers importers = {0};
+    mc_story story = {0};
+    mc_story_request request = {.folder = mc_options_get(a, "output")};
+    mc_status status = choose(subject, &importers, &request.subject, error);
+    status = status == MC_OK ? mc_story_of_case(c, &importers, &request, &story, error) : status;
+    if (status == MC_OK) {
+        mc_story_place place = {.program = program_invocation_name,
+                                .operand = a->operand[0],
+                                .is_case = is_file,
+                                .folder = request.folder};
+        mc_report_story(&story, &place, stdout);
+    }
+    mc_story_free(&story);
+    mc_importers_free(&importers);
+    return status;
+}
+
+static mc_status refuse_recorded(const mc_arguments *a, mc_error *error)
+{
+    static const char *const recorded[] = {"txns", "page-size", "cache-pages", "seed"};
+    for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {
+        if (mc_options_given(a, recorded[i])) {
+            return mc_fail(error, MC_USAGE, "usage", "explain: --%s is for a STATE, not a file",
+                           recorded[i]);
+        }
+    }
+    return MC_OK;
+}
+
 /* A case; its own importer unless another is asked for. A case may come from anywhere, so what it
  * names is not run unless the user names it. */
 static mc_status explain_case(const mc_arguments *a, mc_error *error)
 {
-    static const char *const recorded[] = {"txns", "page-size", "cache-pages", "seed", "save"};
-    mc_case c;
-    for (size_t i = 0; i < sizeof recorded / sizeof *recorded; i++) {
-        if (mc_options_given(a, recorded[i])) {
-            return mc_fail(error, MC_USAGE, "usage", "explain: --%s is for a STATE, not a case",
-                           recorded[i]);
-        }
+    mc_case c = {0};
+    char own[8192];
+    mc_status status = refuse_recorded(a, error);
+    if (status == MC_OK && mc_options_given(a, "save")) {
+        status = mc_fail(error, MC_USAGE, "usage", "explain: --save: it is a case already");
     }
-    mc_status status = mc_case_read(a->operand[0], &c, error);
+    status = status == MC_OK ? mc_case_read(a->operand[0], &c, error) : status;
     if (status != MC_OK) {
         return status;
     }
-    mc_importers importers = {0};
-    mc_story story = {0};
-    mc_story_request request = {.folder = mc_options_get(a, "output")};
-    char own[8192];
     list_item(mc_case_text(&c, "importer"), own, sizeof own);
     bool asked = mc_options_given(a, "importer");
     if (!asked && (strncmp(own, "exec:", 5) == 0 || strncmp(own, "so:", 3) == 0)) {
@@ -139,28 +168,74 @@ static mc_status explain_case(const mc_arguments *a, mc_error *error)
             mc_fail(error, MC_USAGE, "importer",
                     "%s: its importer %.100s runs only if --importer names it", a->operand[0], own);
     }
-    status = status == MC_OK ? choose(asked ? mc_options_get(a, "importer") : own, &importers,
-                                      &request.subject, error)
-                             : status;
-    status = status == MC_OK ? mc_story_of_case(&c, &importers, &request, &story, error) : status;
     if (status == MC_OK) {
-        mc_story_place place = {.program = program_invocation_name,
-                                .case_path = a->operand[0],
-                                .folder = request.folder};
-        mc_report_story(&story, &place, stdout);
+        status = tell_case(a, &c, true, asked ? mc_options_get(a, "importer") : own, error);
     }
-    mc_story_free(&story);
+    mc_case_free(&c);
+    return status;
+}
+
+/* A database with its sidecars, or a v1 dump: judged against what SQLite recovers from it. */
+static mc_status explain_found(const mc_arguments *a, mc_source_kind kind, mc_error *error)
+{
+    mc_source source;
+    mc_case c = {0};
+    mc_importers importers = {0};
+    uint32_t subject = 0;
+    const char *path = a->operand[0];
+    const char *save = mc_options_get(a, "save");
+    const char *slash = strrchr(path, '/');
+    char name[100];
+    (void)snprintf(name, sizeof name, "%.99s", slash != NULL ? slash + 1 : path);
+    mc_status status = refuse_recorded(a, error);
+    if (status != MC_OK) {
+        return status;
+    }
+    status = mc_source_open(&source, kind, path, MC_CASE_BYTES_MAX / 4, error);
+    status = status == MC_OK ? choose(mc_options_get(a, "importer"), &importers, &subject, error)
+                             : status;
+    status =
+        status == MC_OK ? mc_case_found(&source, name, &importers, subject, &c, error) : status;
+    status = status == MC_OK && save != NULL ? mc_case_write(&c, save, error) : status;
+    if (status == MC_OK) {
+        status = tell_case(a, &c, false, mc_options_get(a, "importer"), error);
+    }
+    mc_source_close(&source);
     mc_importers_free(&importers);
     mc_case_free(&c);
     return status;
 }
 
-static bool is_case(const char *operand)
+static bool ends_with(const char *text, const char *end)
 {
+    size_t size = strlen(text);
+    return size > strlen(end) && strcmp(text + size - strlen(end), end) == 0;
+}
+
+static bool begins_as_database(const char *path)
+{
+    char head[16] = "";
+    FILE *file = fopen(path, "re");
+    bool whole = file != NULL && fread(head, 1, sizeof head, file) == sizeof head;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return whole && memcmp(head, "SQLite format 3", sizeof head) == 0;
+}
+
+static mc_status explain(const mc_arguments *a, mc_error *error)
+{
+    const char *operand = a->operand[0];
     struct stat info;
-    size_t size = strlen(operand);
-    return (size > 5 && strcmp(operand + size - 5, ".case") == 0) ||
-           (stat(operand, &info) == 0 && S_ISREG(info.st_mode));
+    bool file = stat(operand, &info) == 0 && S_ISREG(info.st_mode);
+    if (!file && !ends_with(operand, ".case")) {
+        return explain_state(a, error);
+    }
+    if (file && ends_with(operand, ".jsonl")) {
+        return explain_found(a, MC_SOURCE_DUMP, error);
+    }
+    return file && begins_as_database(operand) ? explain_found(a, MC_SOURCE_FILES, error)
+                                               : explain_case(a, error);
 }
 
 int mc_command_explain(int argc, char **argv)
@@ -168,20 +243,23 @@ int mc_command_explain(int argc, char **argv)
     mc_arguments a;
     mc_error error;
     mc_status status = mc_options_parse(
-        table, "explain STATE|CASE [options]",
+        table, "explain STATE|CASE|DATABASE|DUMP.jsonl [options]",
         "Tells the story of one crash state: what SQLite was doing, what was left, what an "
         "importer\n"
         "made of it and who notices. STATE is the name that `run` prints, such as\n"
-        "inplace/delete/full/kill/57+4096; CASE is a case file.",
+        "inplace/delete/full/kill/57+4096; CASE is a case file. A DATABASE with its sidecars, or a "
+        "v1\n"
+        "DUMP, is judged against what SQLite recovers from it.",
         argc, argv, &a, &error);
     if (status != MC_OK || a.help) {
         return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);
     }
     if (a.operand_count != 1) {
-        (void)mc_fail(&error, MC_USAGE, "usage",
-                      "explain: exactly one STATE or CASE; see midcommit explain --help");
+        (void)mc_fail(
+            &error, MC_USAGE, "usage",
+            "explain: exactly one STATE, CASE, DATABASE or DUMP; see midcommit explain --help");
         return mc_options_fail(&error);
     }
-    status = is_case(a.operand[0]) ? explain_case(&a, &error) : explain_state(&a, &error);
+    status = explain(&a, &error);
     return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/options.h"
 #include "harness/outfile.h"
@@ -12,7 +13,7 @@
 #include "reports/shell.h"
 
 static const mc_option table[] = {
-    {"output", "OUT", "the smaller case; also -o OUT", NULL},
+    {"output", "OUT", "the smaller case, or a folder for it; also -o OUT", NULL},
     {"importer", "LIST", "exec: and so: importers of the case that may run", NULL},
     {NULL, NULL, NULL, NULL},
 };
@@ -49,6 +50,19 @@ static void print_result(const mc_reduced *r, const mc_case *c, const char *out)
     printf("\n");
 }
 
+/* In a folder a case is called after its signature. */
+static const char *name_in_folder(const char *path, const mc_case *c, char *out, size_t size)
+{
+    struct stat info;
+    char name[200];
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return path;
+    }
+    mc_case_name_of(mc_case_text(c, "signature"), name, sizeof name);
+    (void)snprintf(out, size, "%s/%s", path, name);
+    return out;
+}
+
 int mc_command_reduce(int argc, char **argv)
 {
     mc_arguments a;
@@ -75,7 +89,11 @@ int mc_command_reduce(int argc, char **argv)
                  ? mc_replay_importers(&c, mc_options_get(&a, "importer"), &importers, &error)
                  : status;
     status = status == MC_OK ? mc_reduce(&c, &importers, 0, &smaller, &reduced, &error) : status;
-    status = status == MC_OK ? mc_case_write(&smaller, path, &error) : status;
+    char place[4400];
+    if (status == MC_OK) {
+        path = name_in_folder(path, &smaller, place, sizeof place);
+        status = mc_case_write(&smaller, path, &error);
+    }
     if (status == MC_OK && strcmp(path, "-") != 0) {
         print_result(&reduced, &smaller, path);
     }

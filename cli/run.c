@@ -36,6 +36,7 @@ static const mc_option table[] = {
     {"quiet", NULL, "no table and no progress", NULL},
     {"list", NULL, "print the workloads and end", NULL},
     {"cases", "DIR", "write one case file per signature there", NULL},
+    {"clean", NULL, "findings and cases of clean verdicts, too", NULL},
     {"html", "FILE", "not yet: the report page", NULL},
     {"claims", NULL, "not yet: SQLite's claims put to the test", NULL},
     {NULL, NULL, NULL, NULL},
@@ -169,6 +170,7 @@ static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error
     o->required_given = mc_options_given(a, "require");
     o->workloads = mc_options_get(a, "workload");
     o->results = mc_options_get(a, "results");
+    o->clean_too = mc_options_given(a, "clean");
     o->resume = mc_options_given(a, "resume");
     if (o->resume && o->results == NULL) {
         return mc_fail(error, MC_USAGE, "usage", "--resume: needs --results FILE");

@@ -246,7 +246,7 @@ static mc_status judge_known(mc_judging *j, const mc_crash *crash, mc_error *err
         bool fails = unmet && (j->options->required & 1u << i) != 0;
         j->cell->tally[i].unmet += unmet;
         count(j, crash, i, &verdict, &outcome);
-        if (verdict.kind != MC_CLEAN) {
+        if (verdict.kind != MC_CLEAN || j->options->clean_too) {
             status = add_finding(j, crash, chosen->name, i, &verdict, &outcome, fails, NULL, error);
         }
     }

@@ -60,6 +60,7 @@ typedef struct mc_judge_options {
     const mc_importers *importers;
     uint32_t required; /* bit per importer: must be clean wherever the control is */
     uint64_t budget;   /* states per crash point; 0: no bound */
+    bool clean_too;    /* a clean verdict is a finding, too, that never fails */
 } mc_judge_options;
 
 /* Records the workload and judges all its states. `cell` must be zeroed; free it with mc_cell_free.

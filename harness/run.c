@@ -197,7 +197,8 @@ static char *work(void *context, uint32_t index, mc_error *error)
     mc_judge_options options = {.record = &record,
                                 .importers = &r->result->importers,
                                 .required = r->required,
-                                .budget = o->budget};
+                                .budget = o->budget,
+                                .clean_too = o->clean_too};
     mc_cell cell = {0};
     mc_error why;
     mc_status status = mc_judge(&options, &cell, &why);

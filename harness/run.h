@@ -36,6 +36,7 @@ typedef struct mc_run_options {
     uint32_t cache_pages;
     uint64_t seed;
     uint64_t budget;
+    bool clean_too; /* findings of clean verdicts, too */
     uint32_t shard; /* 1..shards */
     uint32_t shards;
     uint32_t jobs;

@@ -56,9 +56,10 @@ void mc_run_identity(const mc_run_options *options, const mc_importers *importer
     }
     (void)snprintf(out, size,
                    "sqlite=%s importers=%s required=%s txns=%u page=%u cache=%u seed=%" PRIu64
-                   " budget=%" PRIu64 " files=%016" PRIx64,
+                   " budget=%" PRIu64 "%s files=%016" PRIx64,
                    sqlite3_libversion(), options->importers, options->required, options->txns,
-                   options->page_size, options->cache_pages, options->seed, options->budget, files);
+                   options->page_size, options->cache_pages, options->seed, options->budget,
+                   options->clean_too ? " clean" : "", files);
 }
 
 static json_t *encode_tally(const mc_tally *t)

@@ -16,11 +16,12 @@ void mc_report_table(const mc_run_result *result, const char *explain, FILE *out
  * is a function of options and seed. */
 char *mc_report_json(const mc_run_result *result);
 
-/* Where a reader has the state's files: how midcommit is called, the case or null, and the folder
- * to which they were written or null. */
+/* Where a reader has the state's files: how midcommit is called, the state, case or file that it
+ * was asked to explain, and the folder to which they were written, or null. */
 typedef struct mc_story_place {
     const char *program;
-    const char *case_path;
+    const char *operand;
+    bool is_case; /* the operand is a case file */
     const char *folder;
 } mc_story_place;
 

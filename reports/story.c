@@ -88,15 +88,15 @@ static void print_how_to_see(const mc_story *story, const mc_story_place *place,
         (void)fputs("    cd ", out);
         mc_shell_word(out, place->folder);
         (void)fputc('\n', out);
-    } else if (place->case_path != NULL) {
+    } else if (place->is_case) {
         (void)fputs("    mkdir state && tar --zstd -C state -xf ", out);
-        mc_shell_word(out, place->case_path);
+        mc_shell_word(out, place->operand);
         (void)fputs(" && cd state\n", out);
     } else {
         (void)fputs("    ", out);
         mc_shell_word(out, place->program);
         (void)fputs(" explain ", out);
-        mc_shell_word(out, story->state);
+        mc_shell_word(out, place->operand);
         (void)fputs(" --output state && cd state\n", out);
     }
     print_import(story, out);
@@ -120,9 +120,13 @@ static void print_verdict(const mc_story *story, FILE *out)
         wrong += story->page[i].wrong;
     }
     char crash[120];
+    bool found = story->commits == 0 && story->elements == 0; /* nobody knows its commits */
     (void)snprintf(crash, sizeof crash, "after a crash with %u of %u commits acknowledged%s",
                    story->acked, story->commits,
                    story->begun > story->acked ? " and one in flight" : "");
+    if (found) {
+        (void)snprintf(crash, sizeof crash, "measured against what SQLite recovers");
+    }
     if (strcmp(verdict, "torn, silent") == 0) {
         mc_wrap(
             out, 0,
@@ -146,6 +150,7 @@ static void print_verdict(const mc_story *story, FILE *out)
     } else {
         mc_wrap(out, 0, "Clean: %s makes %s, %s.", who,
                 strcmp(verdict, "clean, ahead") == 0 ? "the commit in flight, whole"
+                : found                              ? "exactly what is there"
                                                      : "exactly what was acknowledged",
                 crash);
     }
