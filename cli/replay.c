@@ -9,6 +9,7 @@
 #include "cli/options.h"
 #include "harness/outfile.h"
 #include "harness/replay.h"
+#include "reports/corpus.h"
 #include "reports/replay.h"
 
 static const mc_option table[] = {
@@ -16,6 +17,7 @@ static const mc_option table[] = {
     {"jobs", "N", "processes; default: one per core", NULL},
     {"accept", NULL, "make what was found the expectation of each case", NULL},
     {"junit", "FILE", "the results as JUnit XML, for CI servers", NULL},
+    {"table", "FILE", "the cases as a table in Markdown; - is standard output", NULL},
     {"quiet", NULL, "only the cases that are not as expected", NULL},
     {NULL, NULL, NULL, NULL},
 };
@@ -30,12 +32,33 @@ static mc_status write_junit(const mc_replay *replay, const char *path, mc_error
     return status;
 }
 
-/* A report must not take the place of a case. */
-static mc_status check_junit(const mc_replay *replay, const char *path, mc_error *error)
+/* Names are relative to the folder that was replayed. */
+static mc_status write_table(const mc_replay *replay, const char *root, const char *path,
+                             mc_error *error)
 {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    mc_status status = MC_OK;
+    if (out != NULL) {
+        mc_report_corpus(replay, root, out);
+    }
+    if (out == NULL || fclose(out) != 0) {
+        status = mc_fail(error, MC_NO_MEMORY, "no-memory", "--table: out of memory");
+    }
+    status = status == MC_OK ? mc_outfile_put(path, text, size, error) : status;
+    free(text);
+    return status;
+}
+
+/* A report must not take the place of a case. */
+static mc_status check_output(const mc_arguments *a, const char *name, const mc_replay *replay,
+                              mc_error *error)
+{
+    const char *path = mc_options_get(a, name);
     for (uint32_t i = 0; path != NULL && i < replay->count; i++) {
         if (mc_outfile_same(path, replay->replayed[i].path)) {
-            return mc_fail(error, MC_USAGE, "same-file", "--junit: %s is a case, too", path);
+            return mc_fail(error, MC_USAGE, "same-file", "--%s: %s is a case, too", name, path);
         }
     }
     return MC_OK;
@@ -70,15 +93,22 @@ int mc_command_replay(int argc, char **argv)
                                  .accept = mc_options_given(&a, "accept")};
     const char *junit = mc_options_get(&a, "junit");
     status = status == MC_OK ? mc_replay_run(&options, &replay, &error) : status;
-    status = status == MC_OK ? check_junit(&replay, junit, &error) : status;
+    const char *table_path = mc_options_get(&a, "table");
+    status = status == MC_OK ? check_output(&a, "junit", &replay, &error) : status;
+    status = status == MC_OK ? check_output(&a, "table", &replay, &error) : status;
     if (status == MC_OK && junit != NULL) {
         status = write_junit(&replay, junit, &error);
+    }
+    if (status == MC_OK && table_path != NULL) {
+        status = write_table(&replay, a.operand[0], table_path, &error);
     }
     if (status != MC_OK) {
         mc_replay_free(&replay);
         return mc_options_fail(&error);
     }
-    if (junit == NULL || strcmp(junit, "-") != 0) {
+    bool taken = (junit != NULL && strcmp(junit, "-") == 0) ||
+                 (table_path != NULL && strcmp(table_path, "-") == 0);
+    if (!taken) {
         mc_report_replay(&replay, program_invocation_name, mc_options_given(&a, "quiet"), stdout);
     }
     int exit_status = replay.failed > 0    ? MC_EXIT_FAILED
