@@ -2,6 +2,7 @@
 
 #include "core/recover.h"
 #include "crashsim/dump.h"
+#include "harness/mistakes.h"
 
 #include <assert.h>
 #include <dlfcn.h>
@@ -114,6 +115,11 @@ static mc_status choose(const char *item, mc_chosen *chosen, mc_arena *arena, mc
             return MC_OK;
         }
     }
+    if (mc_mistake_find(item) != NULL) {
+        chosen->kind = MC_IMPORTER_MISTAKE;
+        chosen->core = mc_mistake_find(item);
+        return MC_OK;
+    }
     if (strncmp(item, "exec:", 5) == 0 && item[5] != '\0') {
         chosen->kind = MC_IMPORTER_EXEC;
         chosen->command = item + 5;
@@ -125,7 +131,9 @@ static mc_status choose(const char *item, mc_chosen *chosen, mc_arena *arena, mc
     }
     return mc_fail(
         error, MC_USAGE, "importer",
-        "--importer: \"%s\" is none of reject, abandon, recover, sqlite, exec:CMD, so:PATH", item);
+        "--importer: \"%s\" is none of reject, abandon, recover, sqlite, exec:CMD, so:PATH, "
+        "mistake:NAME",
+        item);
 }
 
 mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error)

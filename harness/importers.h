@@ -10,7 +10,8 @@
  *                                 is the path of an executable file, that program is started, with
  *                                 the directory as its argument; otherwise CMD is a shell command
  *                                 with the directory as $1
- *     so:PATH                     a shared library that exports midcommit_importer() */
+ *     so:PATH                     a shared library that exports midcommit_importer()
+ *     mistake:NAME                a recovery with one mistake (mistakes.h) */
 #ifndef MIDCOMMIT_HARNESS_IMPORTERS_H
 #define MIDCOMMIT_HARNESS_IMPORTERS_H
 
@@ -26,7 +27,8 @@ typedef enum mc_importer_kind {
     MC_IMPORTER_RECOVER,
     MC_IMPORTER_SQLITE,
     MC_IMPORTER_EXEC,
-    MC_IMPORTER_SO
+    MC_IMPORTER_SO,
+    MC_IMPORTER_MISTAKE
 } mc_importer_kind;
 
 typedef struct mc_chosen {

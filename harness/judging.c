@@ -307,8 +307,7 @@ static mc_status run_one_shot(mc_judging *j, const mc_chosen *chosen, uint32_t d
     return status;
 }
 
-/* No main file anywhere: the process died before it made one. */
-static bool nothing_there(const mc_judging *j)
+bool mc_judging_nothing_there(const mc_judging *j)
 {
     if (j->trace.is_kv) {
         uint8_t key[MC_V1_METADATA_KEY_BYTES];
@@ -332,7 +331,7 @@ static mc_status outcome_one_shot(mc_judging *j, const mc_chosen *chosen, mc_out
     for (uint32_t d = 0; d < j->trace.database_count; d++) {
         mc_status status = run_one_shot(j, chosen, d, error);
         bool failed = status == MC_IO && chosen->kind == MC_IMPORTER_EXEC;
-        if (status == MC_REFUSED || (failed && nothing_there(j))) {
+        if (status == MC_REFUSED || (failed && mc_judging_nothing_there(j))) {
             *out = refusal(mc_judging_intern(j, error->reason));
             return MC_OK;
         }
@@ -392,7 +391,7 @@ mc_status mc_judging_outcome(mc_judging *j, uint32_t importer, mc_outcome *out, 
     }
     mc_status status = followed(j, importer) ? outcome_followed(j, chosen, out, error)
                                              : outcome_one_shot(j, chosen, out, error);
-    if (status == MC_OK && out->kind == MC_OUTCOME_REFUSED && nothing_there(j)) {
+    if (status == MC_OK && out->kind == MC_OUTCOME_REFUSED && mc_judging_nothing_there(j)) {
         status = refused_nothing(j, out, error);
     }
     return status;

@@ -68,6 +68,9 @@ mc_status mc_judging_control(mc_judging *judging, mc_outcome *out, mc_error *err
 mc_status mc_judging_outcome(mc_judging *judging, uint32_t importer, mc_outcome *out,
                              mc_error *error);
 
+/* No main file anywhere: the process died before it made one. */
+bool mc_judging_nothing_there(const mc_judging *judging);
+
 /* Images of the present state as an importer sees them (mc_images_fn; context: the mc_judging). */
 mc_status mc_judging_raw_images(void *context, mc_arena *arena, mc_image *images, mc_error *error);
 mc_status mc_judging_recovered_images(void *context, mc_arena *arena, mc_image *images,

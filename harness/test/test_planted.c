@@ -7,33 +7,11 @@
 
 #include "crashsim/workload.h"
 #include "harness/judge.h"
-#include "harness/test/plant.h"
-
-#define PLANT(id, ...)                                                                             \
-    static mc_status import_##id(const mc_input *input, mc_arena *arena, mc_import *out,           \
-                                 mc_error *error)                                                  \
-    {                                                                                              \
-        static const plant_rules rules = {__VA_ARGS__};                                            \
-        return plant_import(&rules, input, arena, out, error);                                     \
-    }                                                                                              \
-    static const mc_importer id = {MC_IMPORTER_ABI, #id, "planted", import_##id}
-
-PLANT(right, .ignore_journal = false);
-PLANT(ignores_a_hot_journal, .ignore_journal = true);
-PLANT(plays_a_cold_journal, .play_cold = true);
-PLANT(skips_journal_checksums, .skip_journal_checksum = true);
-PLANT(drops_the_last_record, .drop_last_record = true);
-PLANT(takes_the_size_from_the_file, .keep_size = true);
-PLANT(ignores_the_super_journal, .ignore_super = true);
-PLANT(ignores_the_wal, .ignore_wal = true);
-PLANT(stops_one_frame_early, .one_frame_early = true);
-PLANT(takes_frames_after_the_last_commit, .past_last_commit = true);
-PLANT(skips_wal_checksums, .skip_wal_checksum = true);
-PLANT(takes_frames_with_old_salts, .old_salts = true);
+#include "harness/mistakes.h"
 
 /* A mistake shows only where a crash can reach it: the cell is part of what is known. */
 typedef struct planted {
-    const mc_importer *importer;
+    const char *name;
     const char *workload;
     mc_mode mode;
     mc_sync sync;
@@ -41,20 +19,19 @@ typedef struct planted {
 } planted;
 
 static const planted plants[] = {
-    {&ignores_a_hot_journal, "inplace", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
-    {&plays_a_cold_journal, "inplace", MC_MODE_PERSIST, MC_SYNC_FULL,
+    {"mistake:no-journal", "inplace", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
+    {"mistake:cold-journal", "inplace", MC_MODE_PERSIST, MC_SYNC_FULL,
      1u << MC_STALE | 1u << MC_TORN},
-    {&skips_journal_checksums, "inplace", MC_MODE_PERSIST, MC_SYNC_OFF, 1u << MC_TORN},
-    {&drops_the_last_record, "spill", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
-    {&takes_the_size_from_the_file, "grow", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
-    {&ignores_the_super_journal, "attach", MC_MODE_DELETE, MC_SYNC_FULL,
+    {"mistake:journal-checksum", "inplace", MC_MODE_PERSIST, MC_SYNC_OFF, 1u << MC_TORN},
+    {"mistake:last-record", "spill", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
+    {"mistake:main-size", "grow", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
+    {"mistake:super-journal", "attach", MC_MODE_DELETE, MC_SYNC_FULL,
      1u << MC_STALE | 1u << MC_TORN},
-    {&ignores_the_wal, "inplace", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_STALE},
-    {&stops_one_frame_early, "inplace", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
-    {&takes_frames_after_the_last_commit, "spill", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
-    {&skips_wal_checksums, "walreset", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
-    {&takes_frames_with_old_salts, "walreset", MC_MODE_WAL, MC_SYNC_FULL,
-     1u << MC_STALE | 1u << MC_TORN},
+    {"mistake:no-wal", "inplace", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_STALE},
+    {"mistake:last-frame", "inplace", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
+    {"mistake:past-commit", "spill", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
+    {"mistake:wal-checksum", "walreset", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
+    {"mistake:old-salts", "walreset", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_STALE | 1u << MC_TORN},
 };
 
 static uint64_t failing_findings(const mc_cell *cell, uint32_t importer)
@@ -76,19 +53,19 @@ static void every_planted_mistake_is_caught(void **unused)
     for (size_t i = 0; i < sizeof plants / sizeof *plants; i++) {
         const planted *p = &plants[i];
         mc_importers importers = {
-            .chosen = {{MC_IMPORTER_SO, "so:right", &right, NULL, NULL},
-                       {MC_IMPORTER_SO, "so:planted", p->importer, NULL, NULL}},
+            .chosen = {{MC_IMPORTER_SO, "so:right", mc_mistake_find("mistake:none"), NULL, NULL},
+                       {MC_IMPORTER_SO, "so:planted", mc_mistake_find(p->name), NULL, NULL}},
             .count = 2};
         mc_record_options record = {.workload = p->workload,
                                     .mode = p->mode,
                                     .sync = p->sync,
                                     .page_size = 4096,
                                     .seed = 1};
-        mc_judge_options options = {&record, &importers, 3, 0};
+        mc_judge_options options = {.record = &record, .importers = &importers, .required = 3};
         mc_cell cell = {0};
         mc_error error;
         if (mc_judge(&options, &cell, &error) != MC_OK) {
-            print_error("%s: %s\n", p->importer->name, error.text);
+            print_error("%s: %s\n", p->name, error.text);
             fail();
         }
         const mc_tally *good = &cell.tally[0];
@@ -98,8 +75,8 @@ static void every_planted_mistake_is_caught(void **unused)
             telling += (p->verdicts & 1u << v) != 0 ? bad->verdict[v] : 0;
         }
         if (good->unmet != 0 || bad->unmet == 0 || telling == 0) {
-            print_error("%s: right %llu unmet (%s), planted %llu unmet, %llu telling\n",
-                        p->importer->name, (unsigned long long)good->unmet, good->first_case,
+            print_error("%s: right %llu unmet (%s), planted %llu unmet, %llu telling\n", p->name,
+                        (unsigned long long)good->unmet, good->first_case,
                         (unsigned long long)bad->unmet, (unsigned long long)telling);
             fail();
         }
@@ -115,15 +92,16 @@ static void every_planted_mistake_is_caught(void **unused)
 static void what_is_not_required_does_not_fail(void **unused)
 {
     (void)unused;
-    mc_importers importers = {
-        .chosen = {{MC_IMPORTER_SO, "so:planted", &ignores_a_hot_journal, NULL, NULL}}, .count = 1};
+    mc_importers importers = {.chosen = {{MC_IMPORTER_SO, "so:planted",
+                                          mc_mistake_find("mistake:no-journal"), NULL, NULL}},
+                              .count = 1};
     mc_record_options record = {.workload = "inplace",
                                 .mode = MC_MODE_DELETE,
                                 .sync = MC_SYNC_FULL,
                                 .page_size = 4096,
                                 .txns = 1,
                                 .seed = 1};
-    mc_judge_options options = {&record, &importers, 0, 0};
+    mc_judge_options options = {.record = &record, .importers = &importers};
     mc_cell cell = {0};
     mc_error error;
     assert_int_equal(mc_judge(&options, &cell, &error), MC_OK);
@@ -135,8 +113,7 @@ static void what_is_not_required_does_not_fail(void **unused)
 
 static mc_status other_size(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error)
 {
-    static const plant_rules rules = {.ignore_journal = false};
-    mc_status status = plant_import(&rules, input, arena, out, error);
+    mc_status status = mc_mistake_find("mistake:none")->import(input, arena, out, error);
     const uint8_t **page = mc_arena_calloc(arena, (size_t)out->image.page_count * 4, sizeof *page);
     if (status != MC_OK || page == NULL || out->image.page_count == 0) {
         return status;
@@ -189,7 +166,7 @@ static void gross_mistakes_get_their_names(void **unused)
                                 .page_size = 4096,
                                 .txns = 3,
                                 .seed = 1};
-    mc_judge_options options = {&record, &importers, 7, 0};
+    mc_judge_options options = {.record = &record, .importers = &importers, .required = 7};
     mc_cell cell = {0};
     mc_error error;
     assert_int_equal(mc_judge(&options, &cell, &error), MC_OK);

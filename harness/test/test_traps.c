@@ -358,7 +358,7 @@ static void orphan_chunks_are_no_journal(void **unused)
     record.sync = MC_SYNC_NORMAL;
     record.kv = true;
     record.kv_build = MC_KV_JOURNAL;
-    mc_judge_options options = {&record, &importers, 7, 0};
+    mc_judge_options options = {.record = &record, .importers = &importers, .required = 7};
     mc_cell cell = {0};
     mc_error error = {0};
     walk_check(mc_judge(&options, &cell, &error), &error, path);
