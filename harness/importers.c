@@ -2,7 +2,7 @@
 
 #include "core/recover.h"
 #include "crashsim/dump.h"
-#include "harness/mistakes.h"
+#include "harness/broken.h"
 
 #include <assert.h>
 #include <dlfcn.h>
@@ -115,9 +115,9 @@ static mc_status choose(const char *item, mc_chosen *chosen, mc_arena *arena, mc
             return MC_OK;
         }
     }
-    if (mc_mistake_find(item) != NULL) {
-        chosen->kind = MC_IMPORTER_MISTAKE;
-        chosen->core = mc_mistake_find(item);
+    if (mc_broken_find(item) != NULL) {
+        chosen->kind = MC_IMPORTER_BROKEN;
+        chosen->core = mc_broken_find(item);
         return MC_OK;
     }
     if (strncmp(item, "exec:", 5) == 0 && item[5] != '\0') {
@@ -132,7 +132,7 @@ static mc_status choose(const char *item, mc_chosen *chosen, mc_arena *arena, mc
     return mc_fail(
         error, MC_USAGE, "importer",
         "--importer: \"%s\" is none of reject, abandon, recover, sqlite, exec:CMD, so:PATH, "
-        "mistake:NAME",
+        "broken:NAME",
         item);
 }
 

@@ -11,7 +11,7 @@
  *                                 the directory as its argument; otherwise CMD is a shell command
  *                                 with the directory as $1
  *     so:PATH                     a shared library that exports midcommit_importer()
- *     mistake:NAME                a recovery with one mistake (mistakes.h) */
+ *     broken:NAME                a recovery with one mistake (broken.h) */
 #ifndef MIDCOMMIT_HARNESS_IMPORTERS_H
 #define MIDCOMMIT_HARNESS_IMPORTERS_H
 
@@ -28,7 +28,7 @@ typedef enum mc_importer_kind {
     MC_IMPORTER_SQLITE,
     MC_IMPORTER_EXEC,
     MC_IMPORTER_SO,
-    MC_IMPORTER_MISTAKE
+    MC_IMPORTER_BROKEN
 } mc_importer_kind;
 
 typedef struct mc_chosen {

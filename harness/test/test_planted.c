@@ -7,7 +7,7 @@
 
 #include "crashsim/workload.h"
 #include "harness/judge.h"
-#include "harness/mistakes.h"
+#include "harness/broken.h"
 
 /* A mistake shows only where a crash can reach it: the cell is part of what is known. */
 typedef struct planted {
@@ -19,19 +19,19 @@ typedef struct planted {
 } planted;
 
 static const planted plants[] = {
-    {"mistake:no-journal", "inplace", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
-    {"mistake:cold-journal", "inplace", MC_MODE_PERSIST, MC_SYNC_FULL,
+    {"broken:no-journal", "inplace", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
+    {"broken:cold-journal", "inplace", MC_MODE_PERSIST, MC_SYNC_FULL,
      1u << MC_STALE | 1u << MC_TORN},
-    {"mistake:journal-checksum", "inplace", MC_MODE_PERSIST, MC_SYNC_OFF, 1u << MC_TORN},
-    {"mistake:last-record", "spill", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
-    {"mistake:main-size", "grow", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
-    {"mistake:super-journal", "attach", MC_MODE_DELETE, MC_SYNC_FULL,
+    {"broken:journal-checksum", "inplace", MC_MODE_PERSIST, MC_SYNC_OFF, 1u << MC_TORN},
+    {"broken:last-record", "spill", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
+    {"broken:main-size", "grow", MC_MODE_DELETE, MC_SYNC_FULL, 1u << MC_TORN},
+    {"broken:super-journal", "attach", MC_MODE_DELETE, MC_SYNC_FULL,
      1u << MC_STALE | 1u << MC_TORN},
-    {"mistake:no-wal", "inplace", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_STALE},
-    {"mistake:last-frame", "inplace", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
-    {"mistake:past-commit", "spill", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
-    {"mistake:wal-checksum", "walreset", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
-    {"mistake:old-salts", "walreset", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_STALE | 1u << MC_TORN},
+    {"broken:no-wal", "inplace", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_STALE},
+    {"broken:last-frame", "inplace", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
+    {"broken:past-commit", "spill", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
+    {"broken:wal-checksum", "walreset", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
+    {"broken:old-salts", "walreset", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_STALE | 1u << MC_TORN},
 };
 
 static uint64_t failing_findings(const mc_cell *cell, uint32_t importer)
@@ -53,8 +53,8 @@ static void every_planted_mistake_is_caught(void **unused)
     for (size_t i = 0; i < sizeof plants / sizeof *plants; i++) {
         const planted *p = &plants[i];
         mc_importers importers = {
-            .chosen = {{MC_IMPORTER_SO, "so:right", mc_mistake_find("mistake:none"), NULL, NULL},
-                       {MC_IMPORTER_SO, "so:planted", mc_mistake_find(p->name), NULL, NULL}},
+            .chosen = {{MC_IMPORTER_SO, "so:right", mc_broken_find("broken:none"), NULL, NULL},
+                       {MC_IMPORTER_SO, "so:planted", mc_broken_find(p->name), NULL, NULL}},
             .count = 2};
         mc_record_options record = {.workload = p->workload,
                                     .mode = p->mode,
@@ -92,9 +92,9 @@ static void every_planted_mistake_is_caught(void **unused)
 static void what_is_not_required_does_not_fail(void **unused)
 {
     (void)unused;
-    mc_importers importers = {.chosen = {{MC_IMPORTER_SO, "so:planted",
-                                          mc_mistake_find("mistake:no-journal"), NULL, NULL}},
-                              .count = 1};
+    mc_importers importers = {
+        .chosen = {{MC_IMPORTER_SO, "so:planted", mc_broken_find("broken:no-journal"), NULL, NULL}},
+        .count = 1};
     mc_record_options record = {.workload = "inplace",
                                 .mode = MC_MODE_DELETE,
                                 .sync = MC_SYNC_FULL,
@@ -113,7 +113,7 @@ static void what_is_not_required_does_not_fail(void **unused)
 
 static mc_status other_size(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error)
 {
-    mc_status status = mc_mistake_find("mistake:none")->import(input, arena, out, error);
+    mc_status status = mc_broken_find("broken:none")->import(input, arena, out, error);
     const uint8_t **page = mc_arena_calloc(arena, (size_t)out->image.page_count * 4, sizeof *page);
     if (status != MC_OK || page == NULL || out->image.page_count == 0) {
         return status;

@@ -192,7 +192,7 @@ static const reduction reductions[] = {
     {"indexed/persist/full/kill/60", "reject", 1},
     {"attach/delete/full/kill/60", "reject", 4},
     {"grow/delete/normal/kv:journal/40", "abandon", 2},
-    {"spill/wal/full/kill/200", "mistake:past-commit", 3},
+    {"spill/wal/full/kill/200", "broken:past-commit", 4},
 };
 
 /* Promise: a reduced case has the signature, at most so many statements, none more than before,

@@ -1,9 +1,9 @@
-/* mistakes.c: a small recovery, with switches that break it one rule at a time.
+/* broken.c: a small recovery, with switches that break it one rule at a time.
  *
  * With no switch set it recovers what crashes of SQLite leave; that is tested on the workloads on
  * which each broken one is caught, so that a broken one is caught for its switch and nothing else.
  * It shares with core/ only the readers of bytes and the image that it hands back. */
-#include "harness/mistakes.h"
+#include "harness/broken.h"
 
 #include <string.h>
 
@@ -167,7 +167,7 @@ static void overlay(state *s)
 
 static mc_status too_large(mc_error *error)
 {
-    return mc_fail(error, MC_REFUSED, "too-large", "mistake: more than %d pages", PAGES_MAX);
+    return mc_fail(error, MC_REFUSED, "too-large", "broken: more than %d pages", PAGES_MAX);
 }
 
 static mc_status recover_with(const rules *broken, const mc_input *input, mc_arena *arena,
@@ -175,13 +175,13 @@ static mc_status recover_with(const rules *broken, const mc_input *input, mc_are
 {
     const mc_file *main = &input->files.main;
     if (input->kind != MC_INPUT_FILES) {
-        return mc_fail(error, MC_REFUSED, "files-only", "mistake: it reads files only");
+        return mc_fail(error, MC_REFUSED, "files-only", "broken: it reads files only");
     }
     state s = {.broken = broken, .files = &input->files};
     s.page_size = mc_dbheader_assumed_page_size(main->data, main->size);
     uint8_t *zeros = mc_arena_calloc(arena, 1, s.page_size);
     if (zeros == NULL) {
-        return mc_fail(error, MC_NO_MEMORY, "no-memory", "mistake: out of memory");
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "broken: out of memory");
     }
     s.main_pages = main->size / s.page_size;
     if (s.main_pages > PAGES_MAX) {
@@ -201,62 +201,62 @@ static mc_status recover_with(const rules *broken, const mc_input *input, mc_are
     }
     const uint8_t **page = mc_arena_calloc(arena, (size_t)s.main_pages, sizeof *page);
     if (page == NULL) {
-        return mc_fail(error, MC_NO_MEMORY, "no-memory", "mistake: out of memory");
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "broken: out of memory");
     }
     memcpy(page, s.page, (size_t)s.main_pages * sizeof *page);
     out->image = (mc_image){s.main_pages > 0 ? s.page_size : 0, (uint32_t)s.main_pages, page};
     return MC_OK;
 }
 
-#define MISTAKE(id, ...)                                                                           \
+#define BROKEN(id, ...)                                                                            \
     static mc_status import_##id(const mc_input *input, mc_arena *arena, mc_import *out,           \
                                  mc_error *error)                                                  \
     {                                                                                              \
-        static const rules broken = {__VA_ARGS__};                                                 \
-        return recover_with(&broken, input, arena, out, error);                                    \
+        static const rules which = {__VA_ARGS__};                                                  \
+        return recover_with(&which, input, arena, out, error);                                     \
     }
 
-MISTAKE(none, .ignore_journal = false)
-MISTAKE(no_journal, .ignore_journal = true)
-MISTAKE(cold_journal, .play_cold = true)
-MISTAKE(journal_checksum, .skip_journal_checksum = true)
-MISTAKE(last_record, .drop_last_record = true)
-MISTAKE(main_size, .keep_size = true)
-MISTAKE(super_journal, .ignore_super = true)
-MISTAKE(no_wal, .ignore_wal = true)
-MISTAKE(last_frame, .one_frame_early = true)
-MISTAKE(past_commit, .past_last_commit = true)
-MISTAKE(wal_checksum, .skip_wal_checksum = true)
-MISTAKE(old_salts, .old_salts = true)
+BROKEN(none, .ignore_journal = false)
+BROKEN(no_journal, .ignore_journal = true)
+BROKEN(cold_journal, .play_cold = true)
+BROKEN(journal_checksum, .skip_journal_checksum = true)
+BROKEN(last_record, .drop_last_record = true)
+BROKEN(main_size, .keep_size = true)
+BROKEN(super_journal, .ignore_super = true)
+BROKEN(no_wal, .ignore_wal = true)
+BROKEN(last_frame, .one_frame_early = true)
+BROKEN(past_commit, .past_last_commit = true)
+BROKEN(wal_checksum, .skip_wal_checksum = true)
+BROKEN(old_salts, .old_salts = true)
 
-const mc_importer mc_mistakes[] = {
-    {MC_IMPORTER_ABI, "mistake:none", "the small recovery, with no mistake", import_none},
-    {MC_IMPORTER_ABI, "mistake:no-journal", "a hot journal is not played back", import_no_journal},
-    {MC_IMPORTER_ABI, "mistake:cold-journal", "a journal whose header is zeroed is played back",
+const mc_importer mc_broken_importers[] = {
+    {MC_IMPORTER_ABI, "broken:none", "the small recovery, with no mistake", import_none},
+    {MC_IMPORTER_ABI, "broken:no-journal", "a hot journal is not played back", import_no_journal},
+    {MC_IMPORTER_ABI, "broken:cold-journal", "a journal whose header is zeroed is played back",
      import_cold_journal},
-    {MC_IMPORTER_ABI, "mistake:journal-checksum", "records are not checked",
+    {MC_IMPORTER_ABI, "broken:journal-checksum", "records are not checked",
      import_journal_checksum},
-    {MC_IMPORTER_ABI, "mistake:last-record", "the last record is left out", import_last_record},
-    {MC_IMPORTER_ABI, "mistake:main-size", "main keeps its size: the journal's is ignored",
+    {MC_IMPORTER_ABI, "broken:last-record", "the last record is left out", import_last_record},
+    {MC_IMPORTER_ABI, "broken:main-size", "main keeps its size: the journal's is ignored",
      import_main_size},
-    {MC_IMPORTER_ABI, "mistake:super-journal",
+    {MC_IMPORTER_ABI, "broken:super-journal",
      "a journal is played back though its super-journal is gone", import_super_journal},
-    {MC_IMPORTER_ABI, "mistake:no-wal", "the WAL is not read", import_no_wal},
-    {MC_IMPORTER_ABI, "mistake:last-frame", "the last frame that counts is left out",
+    {MC_IMPORTER_ABI, "broken:no-wal", "the WAL is not read", import_no_wal},
+    {MC_IMPORTER_ABI, "broken:last-frame", "the last frame that counts is left out",
      import_last_frame},
-    {MC_IMPORTER_ABI, "mistake:past-commit", "frames after the last commit are taken, too",
+    {MC_IMPORTER_ABI, "broken:past-commit", "frames after the last commit are taken, too",
      import_past_commit},
-    {MC_IMPORTER_ABI, "mistake:wal-checksum", "frames are not checked", import_wal_checksum},
-    {MC_IMPORTER_ABI, "mistake:old-salts", "frames of an older generation of the WAL are taken",
+    {MC_IMPORTER_ABI, "broken:wal-checksum", "frames are not checked", import_wal_checksum},
+    {MC_IMPORTER_ABI, "broken:old-salts", "frames of an older generation of the WAL are taken",
      import_old_salts},
     {0, NULL, NULL, NULL},
 };
 
-const mc_importer *mc_mistake_find(const char *name)
+const mc_importer *mc_broken_find(const char *name)
 {
-    for (const mc_importer *mistake = mc_mistakes; mistake->name != NULL; mistake++) {
-        if (strcmp(mistake->name, name) == 0) {
-            return mistake;
+    for (const mc_importer *row = mc_broken_importers; row->name != NULL; row++) {
+        if (strcmp(row->name, name) == 0) {
+            return row;
         }
     }
     return NULL;
