@@ -74,7 +74,7 @@ int mc_command_explain(int argc, char **argv)
         "Tells the story of one crash state: what SQLite was doing, what was left, what an "
         "importer\n"
         "made of it and who notices. STATE is the name that `run` prints, such as\n"
-        "inplace/delete/full/kill/57+4096.",
+        "inplace/delete/full/kill/57+4096 or inplace/wal/full/kill/20@other-wal.",
         argc, argv, &a, &error);
     if (status != MC_OK || a.help) {
         return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);
@@ -90,13 +90,15 @@ int mc_command_explain(int argc, char **argv)
     mc_story story = {0};
     size_t point = 0;
     uint32_t cut = 0;
+    uint32_t mistake = 0;
     uint32_t subject = 0;
-    status = mc_story_parse(a.operand[0], &arena, &record, &point, &cut, &error);
+    status = mc_story_parse(a.operand[0], &arena, &record, &point, &cut, &mistake, &error);
     status = status == MC_OK ? parse(&a, &record, &error) : status;
     status = status == MC_OK ? choose(mc_options_get(&a, "importer"), &importers, &subject, &error)
                              : status;
     if (status == MC_OK) {
-        mc_judge_options options = {.record = &record, .importers = &importers};
+        mc_judge_options options = {
+            .record = &record, .importers = &importers, .sidecars = 1u << mistake};
         const char *folder = mc_options_get(&a, "output");
         status = mc_story_tell(&options, point, cut, subject, folder, &story, &error);
         if (status == MC_OK) {

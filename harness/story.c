@@ -23,12 +23,15 @@ typedef struct telling {
     size_t point;
     uint32_t cut;
     uint32_t subject;
+    uint32_t mistake;
     const char *folder;
     bool found;
     mc_verdict_kind last; /* verdict of the subject at the state before */
     size_t since;
     bool any;
 } telling;
+
+static const char state_form[] = "WORKLOAD/MODE/SYNC/CRASH/POINT[+CUT][@SIDECARS]";
 
 static mc_status no_memory(mc_error *error)
 {
@@ -190,7 +193,9 @@ static mc_status subject_images(telling *t, const mc_outcome *outcome, mc_image 
     *view = MC_VIEW_SCRATCH;
     (void)outcome;
     if (!j->trace.is_kv && kind <= MC_IMPORTER_RECOVER) {
-        *view = kind == MC_IMPORTER_RECOVER ? MC_VIEW_RECOVERED : MC_VIEW_RAW;
+        if (mc_judging_followed(j, t->subject)) {
+            *view = kind == MC_IMPORTER_RECOVER ? MC_VIEW_RECOVERED : MC_VIEW_RAW;
+        }
         return kind == MC_IMPORTER_RECOVER
                    ? mc_judging_recovered_images(j, &t->story->arena, images, error)
                    : mc_judging_raw_images(j, &t->story->arena, images, error);
@@ -307,6 +312,17 @@ static void answer(telling *t, const char *importer, const mc_verdict *verdict, 
     }
 }
 
+static void tell_mistake(telling *t)
+{
+    char done[LINE_BYTES];
+    char effect[LINE_BYTES];
+    if (t->j->handover.mistake != NULL) {
+        mc_handover_tell(&t->j->handover, done, sizeof done, effect, sizeof effect);
+        t->story->handed = keep(t->story, done);
+        t->story->effect = keep(t->story, effect);
+    }
+}
+
 static mc_status tell(telling *t, const mc_crash *crash, mc_error *error)
 {
     mc_judging *j = t->j;
@@ -336,6 +352,7 @@ static mc_status tell(telling *t, const mc_crash *crash, mc_error *error)
     mc_verdict verdict = mc_verdict_of(&control, j->content.classes, crash->acked, crash->begun,
                                        j->content.empty_class, recovers);
     answer(t, "SQLite itself", &verdict, false);
+    tell_mistake(t);
     tell_ops(t);
     tell_detectors(t, &own);
     bool imported = own.kind == MC_OUTCOME_SNAPSHOT || own.kind == MC_OUTCOME_OTHER;
@@ -352,13 +369,9 @@ static mc_status tell(telling *t, const mc_crash *crash, mc_error *error)
 }
 
 /* Before the state: only the subject's verdict, to know since when it has been what it is. */
-static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
+static mc_status on_handed(telling *t, const mc_crash *crash, mc_error *error)
 {
-    telling *t = context;
     mc_judging *j = t->j;
-    if (t->found) {
-        return MC_OK;
-    }
     mc_outcome outcome;
     mc_status status = mc_judging_outcome(j, t->subject, &outcome, error);
     if (status != MC_OK) {
@@ -377,6 +390,27 @@ static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
         return tell(t, crash, error);
     }
     return MC_OK;
+}
+
+static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
+{
+    telling *t = context;
+    mc_judging *j = t->j;
+    if (t->found) {
+        return MC_OK;
+    }
+    mc_crash handed;
+    bool made = false;
+    mc_handover_watch(&j->handover, crash);
+    mc_status status = mc_judging_hand_over(j, t->mistake, crash, &handed, &made, error);
+    if (status == MC_OK && made) {
+        status = on_handed(t, &handed, error);
+    } else if (status == MC_OK && crash->point == t->point && crash->cut == t->cut) {
+        status = mc_fail(error, MC_USAGE, "no-such-state",
+                         "explain: %s changes nothing in this state", mc_mistakes[t->mistake].name);
+    }
+    mc_judging_take_back(j);
+    return status;
 }
 
 static mc_status on_applied(void *context, const mc_op *op, uint32_t from, uint32_t to,
@@ -406,6 +440,7 @@ mc_status mc_story_tell(const mc_judge_options *options, size_t point, uint32_t 
                      .point = point,
                      .cut = cut,
                      .subject = subject,
+                     .mistake = mc_mistake_chosen(options->sidecars, 0),
                      .folder = folder};
         mc_explored explored;
         mc_visitor visitor = {.context = &t,
@@ -450,7 +485,7 @@ static int word_index(const char *word, const char *const *words, int count)
 }
 
 mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record, size_t *point,
-                         uint32_t *cut, mc_error *error)
+                         uint32_t *cut, uint32_t *mistake, mc_error *error)
 {
     static const char *const models[] = {"kv:journal", "kv:batch", "kv:batch-128", "kill"};
     size_t size = strlen(id) + 1;
@@ -459,12 +494,18 @@ mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *rec
         return no_memory(error);
     }
     memcpy(text, id, size);
+    /* A workload's path may have an @, too. */
+    const char *last = strrchr(text, '/');
+    char *at_sign = last == NULL ? NULL : strchr(last, '@');
+    *mistake = at_sign == NULL ? (uint32_t)MC_MISTAKE_AS_IS : mc_mistake_find(at_sign + 1);
+    if (at_sign != NULL) {
+        *at_sign = '\0';
+    }
     char *part[5] = {text};
     for (int i = 4; i > 0; i--) {
         char *slash = strrchr(text, '/');
         if (slash == NULL) {
-            return mc_fail(error, MC_USAGE, "state",
-                           "explain: \"%s\" is not WORKLOAD/MODE/SYNC/CRASH/POINT[+CUT]", id);
+            return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is not %s", id, state_form);
         }
         *slash = '\0';
         part[i] = slash + 1;
@@ -477,9 +518,10 @@ mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *rec
     char end;
     int numbers = sscanf(part[4], "%llu+%u%c", &at, &bytes, &end);
     bool plain = numbers == 1 && strspn(part[4], "0123456789") == strlen(part[4]);
-    if (mode < 0 || sync < 0 || model < 0 || (!plain && numbers != 2)) {
-        return mc_fail(error, MC_USAGE, "state",
-                       "explain: \"%s\" is not WORKLOAD/MODE/SYNC/CRASH/POINT[+CUT]", id);
+    bool files = model == MC_KV_BUILDS;
+    if (mode < 0 || sync < 0 || model < 0 || (!plain && numbers != 2) ||
+        *mistake == MC_MISTAKES_MAX || (!files && *mistake != MC_MISTAKE_AS_IS)) {
+        return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is not %s", id, state_form);
     }
     record->workload = part[0];
     record->mode = (mc_mode)mode;

@@ -35,8 +35,10 @@ typedef struct mc_story {
     uint32_t acked;
     uint32_t begun;
     uint32_t commits;
-    size_t elements;                              /* of the whole trace */
-    const char *verdict;                          /* of the subject */
+    size_t elements;     /* of the whole trace */
+    const char *handed;  /* the mistake that was made; or null */
+    const char *effect;  /* and what SQLite makes of the sidecars that are there then; or "" */
+    const char *verdict; /* of the subject */
     mc_story_answer answer[MC_IMPORTERS_MAX + 1]; /* each importer's; the last is the control's */
     uint32_t answer_count;
     mc_story_op *op;
@@ -54,15 +56,16 @@ typedef struct mc_story {
 } mc_story;
 
 /* Runs the workload again, stops at the state that `id` names, and gathers its story for importer
- * `subject` (an index into options->importers). options->record must be the state's own recipe.
+ * `subject` (an index into options->importers). options->record must be the state's own recipe, and
+ * options->sidecars the bit of its mistake.
  * When `folder` is not null, the state's files (or kv.jsonl), the subject's image (imported.db) and
  * the snapshots near the crash (snapshot-K.db) are written there; it must not exist yet. */
 mc_status mc_story_tell(const mc_judge_options *options, size_t point, uint32_t cut,
                         uint32_t subject, const char *folder, mc_story *story, mc_error *error);
 void mc_story_free(mc_story *story);
 
-/* Takes "inplace/delete/full/kill/57+4096" apart. Returned pointers lie in `arena`. */
+/* Takes "inplace/delete/full/kill/57+4096@no-journal" apart. Returned pointers lie in `arena`. */
 mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record, size_t *point,
-                         uint32_t *cut, mc_error *error);
+                         uint32_t *cut, uint32_t *mistake, mc_error *error);
 
 #endif

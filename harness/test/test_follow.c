@@ -432,7 +432,7 @@ static void recover_agrees_with_sqlite(void **unused)
             mc_record_options record = walk_options(row->name, kv ? MC_MODE_DELETE : (mc_mode)mode);
             record.kv = kv;
             record.txns = row->txns > 3 && (SANITIZED || row->txns > 8) ? 3 : 0;
-            mc_judge_options options = {&record, &importers, 1, 0};
+            mc_judge_options options = {&record, &importers, 1, 0, 0};
             mc_cell cell = {0};
             walk_check(mc_judge(&options, &cell, &error), &error, row->name);
             if (cell.disagreements > 0 || cell.tally[0].unmet > 0) {

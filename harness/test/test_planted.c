@@ -84,7 +84,7 @@ static void every_planted_mistake_is_caught(void **unused)
                                     .sync = p->sync,
                                     .page_size = 4096,
                                     .seed = 1};
-        mc_judge_options options = {&record, &importers, 3, 0};
+        mc_judge_options options = {&record, &importers, 3, 0, 0};
         mc_cell cell = {0};
         mc_error error;
         if (mc_judge(&options, &cell, &error) != MC_OK) {
@@ -123,7 +123,7 @@ static void what_is_not_required_does_not_fail(void **unused)
                                 .page_size = 4096,
                                 .txns = 1,
                                 .seed = 1};
-    mc_judge_options options = {&record, &importers, 0, 0};
+    mc_judge_options options = {&record, &importers, 0, 0, 0};
     mc_cell cell = {0};
     mc_error error;
     assert_int_equal(mc_judge(&options, &cell, &error), MC_OK);
@@ -189,7 +189,7 @@ static void gross_mistakes_get_their_names(void **unused)
                                 .page_size = 4096,
                                 .txns = 3,
                                 .seed = 1};
-    mc_judge_options options = {&record, &importers, 7, 0};
+    mc_judge_options options = {&record, &importers, 7, 0, 0};
     mc_cell cell = {0};
     mc_error error;
     assert_int_equal(mc_judge(&options, &cell, &error), MC_OK);

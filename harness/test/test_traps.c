@@ -15,7 +15,7 @@ static void judge_cell(const mc_record_options *record, const char *list, mc_cel
     mc_error error = {0};
     *cell = (mc_cell){0};
     walk_check(mc_importers_parse(list, &importers, &error), &error, list);
-    mc_judge_options options = {record, &importers, 1, 0};
+    mc_judge_options options = {record, &importers, 1, 0, 0};
     walk_check(mc_judge(&options, cell, &error), &error, record->workload);
     mc_importers_free(&importers);
 }
@@ -358,7 +358,7 @@ static void orphan_chunks_are_no_journal(void **unused)
     record.sync = MC_SYNC_NORMAL;
     record.kv = true;
     record.kv_build = MC_KV_JOURNAL;
-    mc_judge_options options = {&record, &importers, 7, 0};
+    mc_judge_options options = {&record, &importers, 7, 0, 0};
     mc_cell cell = {0};
     mc_error error = {0};
     walk_check(mc_judge(&options, &cell, &error), &error, path);
