@@ -1,6 +1,7 @@
 #include "harness/handover.h"
 
 #include "core/journal.h"
+#include "core/wal.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 #include <xxhash.h>
 
-enum { KEPT_BYTES_FIRST = 4096, OTHER_TXNS = 2 };
+enum { KEPT_BYTES_FIRST = 4096, OTHER_TXNS = 2, OTHER_TXNS_MAX = 64 };
 
 typedef struct mc_handed_hash {
     bool known; /* it is that of the file's present bytes */
@@ -312,17 +313,32 @@ void mc_handover_take_back(mc_handover *h)
 
 /* ---- the second recording, and the backup ---- */
 
-/* Walks another database's trace to the last point at which its sidecar is worth stealing. */
+static bool has_commit(const mc_disk_file *file)
+{
+    mc_file view = {file->exists, file->data, file->size};
+    mc_wal wal;
+    mc_error ignored;
+    if (mc_wal_open(&view, &wal, NULL, &ignored) != MC_OK || !wal.usable) {
+        return false;
+    }
+    mc_wal_advance(&wal, &view);
+    return wal.commit_frames > 0;
+}
+
+/* Walks another database's trace to the last point at which SQLite would apply its sidecar. */
 static mc_status take_other(mc_trace *trace, bool wal, mc_kept *out, mc_error *error)
 {
     mc_disk *disk = &trace->base;
     uint16_t slot = mc_disk_slot(disk, wal ? "main.db-wal" : "main.db-journal");
     uint32_t begun = 0;
+    uint32_t acked = 0;
     mc_status status = slot == MC_DISK_NONE ? no_memory(error) : MC_OK;
     for (size_t i = 0; status == MC_OK && i < trace->op_count; i++) {
         const mc_op *op = &trace->op[i];
         begun = op->kind == MC_OP_BEGUN ? (uint32_t)op->offset : begun;
-        if (wal ? op->kind == MC_OP_ACKED : begun > 0 && ends_journal(op, slot)) {
+        acked = op->kind == MC_OP_ACKED ? (uint32_t)op->offset : acked;
+        if (wal ? op->kind == MC_OP_ACKED && has_commit(&disk->file[slot])
+                : begun > acked && ends_journal(op, slot) && disk->file[slot].size > 0) {
             status = keep_file(out, &disk->file[slot]) ? MC_OK : no_memory(error);
             out->commit = begun;
         }
@@ -331,20 +347,23 @@ static mc_status take_other(mc_trace *trace, bool wal, mc_kept *out, mc_error *e
     return status;
 }
 
+/* A random program may roll back all it began: then a longer one is taken. */
 static mc_status record_other(const mc_record_options *record, bool wal, mc_kept *out,
                               mc_error *error)
 {
-    bool same = strcmp(record->workload, "overflow") == 0;
-    mc_record_options other = {.workload = same ? "indexed" : "overflow",
+    mc_record_options other = {.workload = "mixed",
                                .mode = wal ? MC_MODE_WAL : MC_MODE_DELETE,
                                .sync = MC_SYNC_FULL,
                                .page_size = record->page_size,
                                .txns = OTHER_TXNS,
                                .seed = record->seed + 1};
-    mc_trace trace = {0};
-    mc_status status = mc_record(&other, &trace, error);
-    status = status == MC_OK ? take_other(&trace, wal, out, error) : status;
-    mc_trace_free(&trace);
+    mc_status status = MC_OK;
+    for (; status == MC_OK && !out->exists && other.txns <= OTHER_TXNS_MAX; other.txns *= 2) {
+        mc_trace trace = {0};
+        status = mc_record(&other, &trace, error);
+        status = status == MC_OK ? take_other(&trace, wal, out, error) : status;
+        mc_trace_free(&trace);
+    }
     return status;
 }
 

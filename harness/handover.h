@@ -16,9 +16,10 @@
  *                   deleted, truncated or zeroed it; the last such
  *   older-wal       the WAL as it lay when the transaction before the last acknowledged one was
  *                   acknowledged: a prefix of the present one, or of an older generation
- *   other-*         of a small second recording (workload `overflow`; for that one `indexed`) of
- *                   the same page size: the journal just before the last commit deletes it, the WAL
- *                   when the last commit has been acknowledged
+ *   other-*         of another database with the same table, as two users of one application have:
+ *                   a small second recording (workload `mixed`, the next seed) of the same page
+ *                   size. The journal just before the last commit deletes it, the WAL at the last
+ *                   acknowledgement at which it had frames that count
  *   restored        main is the image of the first commit that left a schema, as a backup would
  *                   have written it, from when that commit has been acknowledged on */
 #ifndef MIDCOMMIT_HARNESS_HANDOVER_H
