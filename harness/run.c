@@ -149,6 +149,11 @@ static mc_status make_tasks(runner *r, mc_error *error)
             status = add_workload(r, name, error);
         }
     }
+    if (status == MC_OK && r->task_count == 0 && (r->options->crash & MC_CRASH_KILL) == 0 &&
+        r->options->sidecars > 1u << MC_MISTAKE_AS_IS) {
+        return mc_fail(error, MC_USAGE, "tasks",
+                       "run: nothing to do: kv has no files for --sidecars to hand over wrongly");
+    }
     if (status == MC_OK && r->task_count == 0) {
         return mc_fail(
             error, MC_USAGE, "tasks",
