@@ -125,7 +125,7 @@ mc_status mc_options_words(const mc_arguments *arguments, const char *name,
             i++;
         }
         if (i == count) {
-            char known[160] = "";
+            char known[400] = "";
             for (uint32_t k = 0; k < count; k++) {
                 size_t have = strlen(known);
                 (void)snprintf(known + have, sizeof known - have, "%s%s", k > 0 ? ", " : "",

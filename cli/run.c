@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "crashsim/workload.h"
 #include "harness/cases.h"
+#include "harness/handover.h"
 #include "harness/outfile.h"
 #include "reports/report.h"
 #include "reports/shell.h"
@@ -22,6 +23,7 @@ static const mc_option table[] = {
     {"importer", "LIST", "reject, abandon, recover, sqlite, exec:CMD, so:PATH",
      "reject,abandon,recover,sqlite"},
     {"workload", "LIST", "names or FILE.sql; see --list", NULL},
+    {"sidecars", "LIST", "mistakes in handing files over: all, or a list; see the manual", NULL},
     {"txns", "N", "transactions per workload; default: each workload's own", NULL},
     {"page-size", "N", "bytes, a power of two", "4096"},
     {"cache-pages", "N", "page cache; default: each workload's own", NULL},
@@ -53,6 +55,24 @@ static mc_status parse_crash(const mc_arguments *a, uint32_t *bits, mc_error *er
     uint32_t chosen;
     mc_status status = mc_options_words(a, "crash", words, 5, &chosen, error);
     *bits = (chosen & 15u) | ((chosen & 16u) != 0 ? (uint32_t)MC_CRASH_KV : 0);
+    return status;
+}
+
+static mc_status parse_sidecars(const mc_arguments *a, uint32_t *bits, mc_error *error)
+{
+    const char *words[MC_MISTAKES_MAX + 1];
+    uint32_t count = 0;
+    *bits = 0;
+    if (!mc_options_given(a, "sidecars")) {
+        return MC_OK;
+    }
+    for (; mc_mistakes[count].name != NULL; count++) {
+        words[count] = mc_mistakes[count].name;
+    }
+    words[count] = "all";
+    mc_status status = mc_options_words(a, "sidecars", words, count + 1, bits, error);
+    uint32_t all = 1u << count;
+    *bits = (*bits & all) != 0 ? all - 1 : *bits;
     return status;
 }
 
@@ -155,6 +175,7 @@ static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error
     status = status == MC_OK ? mc_options_words(a, "sync", mc_sync_names, MC_SYNCS, &syncs, error)
                              : status;
     status = status == MC_OK ? parse_crash(a, &o->crash, error) : status;
+    status = status == MC_OK ? parse_sidecars(a, &o->sidecars, error) : status;
     status = status == MC_OK ? parse_shard(a, o, error) : status;
     status = status == MC_OK ? parse_numbers(a, o, error) : status;
     if (status != MC_OK) {

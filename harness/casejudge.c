@@ -128,21 +128,28 @@ static mc_status put_facts(const mc_judging *j, const mc_crash *crash, const mc_
                             json_string(story->answer[i].verdict));
     }
     uint32_t cache = record->cache_pages != 0 ? record->cache_pages : program->cache_pages;
+    char crash_name[64];
+    const mc_mistake *mistake = j->handover.mistake;
+    (void)snprintf(crash_name, sizeof crash_name, "%s%s%s", j->crash_name,
+                   mistake != NULL ? "@" : "", mistake != NULL ? mistake->name : "");
     json_t *told =
         json_pack("{s:I,s:I,s:I,s:o,s:o}", "elements", (json_int_t)story->elements, "commits",
                   (json_int_t)story->commits, "since", (json_int_t)story->since, "before",
                   story->before != NULL ? json_string(story->before) : json_null(), "operations",
                   operations(story));
+    if (story->handed != NULL) {
+        json_object_set_new(told, "handed", json_string(story->handed));
+        json_object_set_new(told, "effect", json_string(story->effect));
+    }
     c->facts = json_pack(
         "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:o,s:o,s:o}",
         "schema", "midcommit/case/1", "signature", story->signature, "state", story->state,
         "importer", story->subject, "sqlite", sqlite3_libversion(), "workload", record->workload,
         "mode", mc_mode_names[record->mode], "sync", mc_sync_names[record->sync], "crash",
-        j->crash_name, "seed", (json_int_t)record->seed, "txns", (json_int_t)record->txns,
-        "page_size", (json_int_t)j->history.page_size, "cache_pages", (json_int_t)cache,
-        "auto_vacuum", program->auto_vacuum, "attach", program->attach, "acked",
-        (json_int_t)crash->acked, "begun", (json_int_t)crash->begun, "databases", names, "expected",
-        expected, "story", told);
+        crash_name, "seed", (json_int_t)record->seed, "txns", (json_int_t)record->txns, "page_size",
+        (json_int_t)j->history.page_size, "cache_pages", (json_int_t)cache, "auto_vacuum",
+        program->auto_vacuum, "attach", program->attach, "acked", (json_int_t)crash->acked, "begun",
+        (json_int_t)crash->begun, "databases", names, "expected", expected, "story", told);
     return c->facts != NULL
                ? MC_OK
                : mc_fail(error, MC_MALFORMED, "case-facts", "case: a name is no UTF-8 text");

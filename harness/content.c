@@ -81,8 +81,14 @@ void mc_content_close(mc_content *content)
     free(content->class_dump);
     free(content->seen);
     mc_idmap_free(&content->map);
+    mc_idmap_free(&content->inspected);
     mc_arena_free(&content->scratch);
     memset(content, 0, sizeof *content);
+}
+
+static mc_hash128 in_domain(const mc_content *content, mc_hash128 id)
+{
+    return (mc_hash128){id.low ^ content->domain * UINT64_C(0x9e3779b97f4a7c15), id.high};
 }
 
 static mc_seen_image *remember(mc_content *content, mc_hash128 id)
@@ -96,7 +102,7 @@ static mc_seen_image *remember(mc_content *content, mc_hash128 id)
         content->seen = seen;
         content->seen_capacity = capacity;
     }
-    if (!mc_idmap_put(&content->map, id, content->seen_count)) {
+    if (!mc_idmap_put(&content->map, in_domain(content, id), content->seen_count)) {
         return NULL;
     }
     mc_seen_image *seen = &content->seen[content->seen_count++];
@@ -152,17 +158,34 @@ mc_status mc_content_role(mc_content *content, uint32_t snapshot, uint32_t datab
     return status;
 }
 
-/* An image that no snapshot's pages match: SQLite has the word. */
-static mc_status ask_sqlite(mc_content *content, const mc_oracle *oracle, uint32_t view,
-                            mc_images_fn make, void *context, mc_seen_image *seen, mc_error *error)
+/* What the detectors say depends on the image alone. */
+static mc_status inspect(mc_content *content, mc_images_fn make, void *context, mc_seen_image *seen,
+                         mc_error *error)
 {
     mc_image images[MC_DATABASES_MAX] = {{0}};
+    uint32_t index;
+    if (mc_idmap_get(&content->inspected, seen->outcome.image, &index)) {
+        seen->inspection = content->seen[index].inspection;
+        return MC_OK;
+    }
     mc_arena_reset(&content->scratch);
     mc_status status = make(context, &content->scratch, images, error);
     if (status == MC_OK) {
         status = mc_inspect(content->inspector, images, content->history->database_count,
                             &seen->inspection, error);
     }
+    index = (uint32_t)(seen - content->seen);
+    if (status == MC_OK && !mc_idmap_put(&content->inspected, seen->outcome.image, index)) {
+        status = no_memory(error);
+    }
+    return status;
+}
+
+/* An image that no snapshot's pages match: SQLite has the word. */
+static mc_status ask_sqlite(mc_content *content, const mc_oracle *oracle, uint32_t view,
+                            mc_images_fn make, void *context, mc_seen_image *seen, mc_error *error)
+{
+    mc_status status = inspect(content, make, context, seen, error);
     if (status != MC_OK) {
         return status;
     }
@@ -186,7 +209,7 @@ mc_status mc_content_of_view(mc_content *content, const mc_oracle *oracle, uint3
 {
     mc_hash128 id = mc_oracle_image_id(oracle, view);
     uint32_t index;
-    if (mc_idmap_get(&content->map, id, &index)) {
+    if (mc_idmap_get(&content->map, in_domain(content, id), &index)) {
         *out = content->seen[index].outcome;
         return MC_OK;
     }
@@ -209,5 +232,6 @@ mc_status mc_content_of_view(mc_content *content, const mc_oracle *oracle, uint3
 const mc_seen_image *mc_content_seen(const mc_content *content, mc_hash128 image)
 {
     uint32_t index;
-    return mc_idmap_get(&content->map, image, &index) ? &content->seen[index] : NULL;
+    return mc_idmap_get(&content->map, in_domain(content, image), &index) ? &content->seen[index]
+                                                                          : NULL;
 }

@@ -30,7 +30,10 @@ typedef struct mc_content {
     uint32_t class_count;
     mc_hash128 *class_dump; /* by class */
     uint32_t empty_class;   /* MC_NO_CLASS when no snapshot is without schema */
-    mc_idmap map;
+    uint32_t domain; /* set by the caller; the role of an image is that of its first meeting in one
+                        domain, so that what is asked in one does not show in another */
+    mc_idmap map;    /* by image and domain */
+    mc_idmap inspected; /* by image: one that was laid before SQLite, in any domain */
     mc_seen_image *seen;
     uint32_t seen_count;
     uint32_t seen_capacity;
@@ -49,7 +52,8 @@ typedef mc_status (*mc_images_fn)(void *context, mc_arena *arena, mc_image *imag
 mc_status mc_content_of_view(mc_content *content, const mc_oracle *oracle, uint32_t view,
                              mc_images_fn images, void *context, mc_outcome *out, mc_error *error);
 
-/* What SQLite said of an image that equals no snapshot, or null if it was never asked. */
+/* What SQLite said of an image that equals no snapshot, or null if it was never asked in this
+ * domain. */
 const mc_seen_image *mc_content_seen(const mc_content *content, mc_hash128 image);
 
 /* The first page of a view that differs from the nearer of snapshots acked and acked + 1: page 0

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { COPY_BYTES_MAX = 1 << 28 };
+
 typedef enum state_kind { KIND_ROLLBACK, KIND_WAL, KIND_MIXED } state_kind;
 
 typedef struct opened {
@@ -97,6 +99,27 @@ static int read_once(opened *o)
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
+/* SQLite reads a database that it will not checkpoint: brings its pages home page by page. A size
+ * that only a forged WAL states stays refused. */
+static int copy_home(mc_control *control, uint32_t index)
+{
+    sqlite3 *db = control->opened[index].db;
+    sqlite3_int64 size = 0;
+    (void)sqlite3_serialize(db, "main", &size, SQLITE_SERIALIZE_NOCOPY);
+    if (size <= 0 || size > COPY_BYTES_MAX) {
+        return SQLITE_CORRUPT;
+    }
+    unsigned char *bytes = sqlite3_serialize(db, "main", &size, 0);
+    if (bytes == NULL) {
+        return SQLITE_CORRUPT;
+    }
+    uint16_t number = mc_disk_find(control->disk, control->database[index]);
+    bool ok = mc_disk_write(control->disk, number, 0, bytes, (size_t)size) &&
+              mc_disk_truncate(control->disk, number, (uint64_t)size);
+    sqlite3_free(bytes);
+    return ok ? SQLITE_OK : SQLITE_NOMEM;
+}
+
 static int recover_one(mc_control *control, uint32_t index)
 {
     mc_files files;
@@ -119,6 +142,7 @@ static int recover_one(mc_control *control, uint32_t index)
         }
         if (after != KIND_ROLLBACK) {
             rc = sqlite3_wal_checkpoint_v2(o->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+            rc = rc == SQLITE_CORRUPT ? copy_home(control, index) : rc;
         }
     }
     return rc;

@@ -2,7 +2,9 @@
  *
  * SQLite recovers in place, on the very disk that is being explored, with the disk's undo log on:
  * what it changed is known exactly, and costs what it changed, not what the database holds. To
- * bring every page home, frames that its WAL recovery accepted are checkpointed into main. A
+ * bring every page home, frames that its WAL recovery accepted are checkpointed into main. A WAL
+ * that makes main longer by far more than it holds is read by SQLite and not checkpointed
+ * (SQLITE_CORRUPT; wal.c walCheckpoint): then the pages that SQLite reads are written to main. A
  * connection is used again for the next state as long as both are of one kind (rollback or WAL);
  * between two states its page cache is emptied, and the WAL index dropped, so it reads everything
  * anew as the first opener after a crash does. */

@@ -412,24 +412,22 @@ static mc_status wal_changed(mc_follow *f, part *p, const mc_op *op, uint32_t fr
     return status == MC_OK ? judge(f, p, error) : status;
 }
 
-/* Brings the view of one file up to date; its bytes may have moved. */
-static void look(const mc_follow *f, part *p, uint16_t number)
+/* Brings the views of all files up to date: not only of the one that an operation changed, for
+ * whoever lengthened a file between two operations and took it back may have moved its bytes. */
+static void look(const mc_follow *f, part *p)
 {
-    mc_file *view = number == p->main      ? &p->files.main
-                    : number == p->journal ? &p->files.journal
-                    : number == p->wal     ? &p->files.wal
-                    : number == p->shm     ? &p->files.shm
-                                           : NULL;
-    if (view != NULL) {
-        const mc_disk_file *file = &f->disk->file[number];
-        *view = (mc_file){file->exists, file->data, file->exists ? file->size : 0};
+    const uint16_t number[] = {p->main, p->journal, p->wal, p->shm};
+    mc_file *const view[] = {&p->files.main, &p->files.journal, &p->files.wal, &p->files.shm};
+    for (size_t i = 0; i < sizeof view / sizeof *view; i++) {
+        const mc_disk_file *file = &f->disk->file[number[i]];
+        *view[i] = (mc_file){file->exists, file->data, file->exists ? file->size : 0};
     }
 }
 
 static mc_status part_applied(mc_follow *f, part *p, const mc_op *op, uint32_t from, uint32_t to,
                               uint64_t size_before, mc_error *error)
 {
-    look(f, p, op->file);
+    look(f, p);
     if (op->kind == MC_OP_SYNC) {
         return MC_OK;
     }

@@ -16,25 +16,32 @@ static mc_status no_memory(mc_error *error)
 }
 
 /* The row of outcomes of one distinct state: the control's, then one per importer. */
-static mc_outcome *row_of(const mc_judging *j, uint32_t state)
+static mc_outcome *row_of(const mc_judging *j, const mc_known *known, uint32_t state)
 {
-    return &j->stored[(size_t)state * (j->importers->count + 1)];
+    return &known->stored[(size_t)state * (j->importers->count + 1)];
 }
 
-static bool add_row(mc_judging *j)
+static bool add_row(const mc_judging *j, mc_known *known)
 {
-    if (j->state_count == j->state_capacity) {
-        uint32_t capacity = j->state_capacity < 256 ? 256 : j->state_capacity * 2;
-        size_t bytes = (size_t)capacity * (j->importers->count + 1) * sizeof *j->stored;
-        mc_outcome *more = realloc(j->stored, bytes);
+    if (known->count == known->capacity) {
+        uint32_t capacity = known->capacity < 256 ? 256 : known->capacity * 2;
+        size_t bytes = (size_t)capacity * (j->importers->count + 1) * sizeof *known->stored;
+        mc_outcome *more = realloc(known->stored, bytes);
         if (more == NULL) {
             return false;
         }
-        j->stored = more;
-        j->state_capacity = capacity;
+        known->stored = more;
+        known->capacity = capacity;
     }
-    j->state_count++;
+    known->count++;
     return true;
+}
+
+/* The distinct states as the mistake in force leaves them. */
+static mc_known *known_of(mc_judging *j)
+{
+    const mc_mistake *mistake = j->handover.mistake;
+    return &j->known[mistake == NULL ? MC_MISTAKE_AS_IS : (uint32_t)(mistake - mc_mistakes)];
 }
 
 static mc_finding *finding_of(mc_cell *cell, const char *signature)
@@ -153,40 +160,36 @@ static mc_verdict verdict_of(const mc_judging *j, const mc_crash *crash, const m
 }
 
 static mc_status meet_control(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
-                              uint32_t importer, mc_error *error)
+                              const mc_outcome *own, mc_error *error)
 {
-    mc_outcome own;
-    mc_status status = mc_judging_outcome(j, importer, &own, error);
-    if (status != MC_OK) {
-        return status;
-    }
     j->cell->compared++;
-    if (agree(j, &own, control)) {
+    if (agree(j, own, control)) {
         return MC_OK;
     }
     j->cell->disagreements++;
-    mc_verdict verdict = verdict_of(j, crash, &own, control->kind == MC_OUTCOME_SNAPSHOT);
-    return add_finding(j, crash, "recover differs from sqlite", UINT32_MAX, &verdict, &own, true,
+    mc_verdict verdict = verdict_of(j, crash, own, control->kind == MC_OUTCOME_SNAPSHOT);
+    return add_finding(j, crash, "recover differs from sqlite", UINT32_MAX, &verdict, own, true,
                        NULL, error);
 }
 
 /* A state that was not met before: everything that has to be run is run. */
-static mc_status first_meeting(mc_judging *j, const mc_crash *crash, mc_error *error)
+static mc_status first_meeting(mc_judging *j, mc_known *known, const mc_crash *crash,
+                               mc_error *error)
 {
-    if (!add_row(j) || !mc_idmap_put(&j->seen, crash->id, j->state_count - 1)) {
+    if (!add_row(j, known) || !mc_idmap_put(&known->seen, crash->id, known->count - 1)) {
         return no_memory(error);
     }
-    mc_outcome *row = row_of(j, j->state_count - 1);
+    mc_outcome *row = row_of(j, known, known->count - 1);
     mc_status status = mc_judging_control(j, &row[0], error);
     for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
         mc_importer_kind kind = j->importers->chosen[i].kind;
         if (kind == MC_IMPORTER_SQLITE) {
             row[i + 1] = row[0];
-        } else if (j->trace.is_kv || kind > MC_IMPORTER_RECOVER) {
+        } else if (kind == MC_IMPORTER_RECOVER || !mc_judging_followed(j, i)) {
             status = mc_judging_outcome(j, i, &row[i + 1], error);
         }
         if (status == MC_OK && kind == MC_IMPORTER_RECOVER) {
-            status = meet_control(j, crash, &row[0], i, error);
+            status = meet_control(j, crash, &row[0], &row[i + 1], error);
         }
     }
     return status;
@@ -207,8 +210,9 @@ static const char *known_defect(const mc_judging *j, const mc_verdict *verdict)
 static mc_status judge_control(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
                                const mc_verdict *verdict, mc_error *error)
 {
-    if (mc_promise_kept(j->cell->promise, verdict)) {
-        return MC_OK;
+    const mc_mistake *mistake = j->handover.mistake;
+    if ((mistake != NULL && !mistake->promised) || mc_promise_kept(j->cell->promise, verdict)) {
+        return MC_OK; /* of a sidecar that does not belong there SQLite promises nothing */
     }
     const char *defect = known_defect(j, verdict);
     j->cell->known_defect += defect != NULL;
@@ -220,22 +224,23 @@ static mc_status judge_control(mc_judging *j, const mc_crash *crash, const mc_ou
 static mc_status judge_known(mc_judging *j, const mc_crash *crash, mc_error *error)
 {
     uint32_t index;
+    mc_known *known = known_of(j);
     mc_status status = MC_OK;
-    if (!mc_idmap_get(&j->seen, crash->id, &index)) {
-        status = first_meeting(j, crash, error);
-        index = j->state_count - 1;
+    if (!mc_idmap_get(&known->seen, crash->id, &index)) {
+        status = first_meeting(j, known, crash, error);
+        index = known->count - 1;
     }
     if (status != MC_OK) {
         return status;
     }
-    const mc_outcome *row = row_of(j, index);
+    const mc_outcome *row = row_of(j, known, index);
     bool recovers = row[0].kind == MC_OUTCOME_SNAPSHOT;
     mc_verdict control = verdict_of(j, crash, &row[0], recovers);
     status = judge_control(j, crash, &row[0], &control, error);
     for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
         const mc_chosen *chosen = &j->importers->chosen[i];
         mc_outcome outcome = row[i + 1];
-        if (!j->trace.is_kv && chosen->kind <= MC_IMPORTER_RECOVER) {
+        if (mc_judging_followed(j, i)) {
             status = mc_judging_outcome(j, i, &outcome, error);
         }
         if (status != MC_OK) {
@@ -263,9 +268,8 @@ static bool runs_libraries(const mc_judging *j)
 }
 
 /* Whatever goes wrong in a state is told with its name, which `explain` takes. */
-static mc_status judge_state(void *context, const mc_crash *crash, mc_error *error)
+static mc_status judge_present(mc_judging *j, const mc_crash *crash, mc_error *error)
 {
-    mc_judging *j = context;
     mc_error why;
     char state[MC_STATE_ID_MAX];
     if (runs_libraries(j)) {
@@ -280,27 +284,69 @@ static mc_status judge_state(void *context, const mc_crash *crash, mc_error *err
     return mc_fail(error, status, why.reason, "%s: %s", state, why.text);
 }
 
+static mc_status judge_state(void *context, const mc_crash *crash, mc_error *error)
+{
+    mc_judging *j = context;
+    uint32_t chosen = j->options->sidecars;
+    mc_handover_watch(&j->handover, crash);
+    mc_status status = MC_OK;
+    for (uint32_t rank = 0; status == MC_OK && rank < mc_mistake_count(chosen); rank++) {
+        mc_crash handed;
+        bool made = false;
+        uint32_t mistake = mc_mistake_chosen(chosen, rank);
+        status = mc_judging_hand_over(j, mistake, crash, &handed, &made, error);
+        if (status == MC_OK && made) {
+            j->cell = &j->cells[rank];
+            j->cell->explored.states++;
+            /* Points are visited in order. */
+            j->cell->explored.points += j->last_point[rank] != crash->point + 1;
+            j->last_point[rank] = crash->point + 1;
+            status = judge_present(j, &handed, error);
+        }
+        mc_judging_take_back(j);
+    }
+    return status;
+}
+
+static void begin_cells(mc_judging *j, mc_cell *cell)
+{
+    const mc_record_options *record = j->options->record;
+    const char *source;
+    j->cells = cell;
+    for (uint32_t i = 0; i < mc_mistake_count(j->options->sidecars); i++) {
+        cell[i].commits = j->trace.commit_count;
+        cell[i].promise = mc_promise_of(record->mode, record->sync, record->kv ? "kv" : "kill",
+                                        j->trace.database_count, &source);
+    }
+}
+
+static void end_cells(const mc_judging *j, uint64_t skipped)
+{
+    uint32_t chosen = j->options->sidecars;
+    for (uint32_t i = 0; i < mc_mistake_count(chosen); i++) {
+        j->cells[i].explored.skipped = skipped;
+        j->cells[i].unique = j->known[mc_mistake_chosen(chosen, i)].count;
+    }
+}
+
 mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *error)
 {
     assert(cell->finding == NULL);
+    assert(!options->record->kv || options->sidecars <= 1u << MC_MISTAKE_AS_IS);
     mc_judging *j = malloc(sizeof *j);
     if (j == NULL) {
         return no_memory(error);
     }
     mc_status status = mc_judging_open(j, options, error);
     if (status == MC_OK) {
-        const char *source;
-        j->cell = cell;
-        cell->commits = j->trace.commit_count;
-        cell->promise =
-            mc_promise_of(options->record->mode, options->record->sync,
-                          options->record->kv ? "kv" : "kill", j->trace.database_count, &source);
+        mc_explored explored;
+        begin_cells(j, cell);
         mc_visitor visitor = {.context = j,
                               .applied = j->trace.is_kv ? NULL : mc_judging_applied,
                               .acked = mc_judging_acked,
                               .state = judge_state};
-        status = mc_judging_explore(j, &visitor, &cell->explored, error);
-        cell->unique = j->state_count;
+        status = mc_judging_explore(j, &visitor, &explored, error);
+        end_cells(j, explored.skipped);
         if (status == MC_OK && cell->commits == 0) {
             status = mc_fail(error, MC_MALFORMED, "no-commit",
                              "%s: nothing was committed, so no crash was tested",

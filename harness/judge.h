@@ -13,7 +13,7 @@
 #include "harness/importers.h"
 #include "harness/verdict.h"
 
-enum { MC_SIGNATURE_MAX = 200, MC_STATE_ID_MAX = 120 };
+enum { MC_SIGNATURE_MAX = 200, MC_STATE_ID_MAX = 160 };
 
 /* Counts of states, for one importer. */
 typedef struct mc_tally {
@@ -61,10 +61,12 @@ typedef struct mc_judge_options {
     uint32_t required; /* bit per importer: must be clean wherever the control is */
     uint64_t budget;   /* states per crash point; 0: no bound */
     bool clean_too;    /* a clean verdict is a finding, too, that never fails */
+    uint32_t sidecars; /* bits of mistakes (handover.h), for files only; 0: as-is */
 } mc_judge_options;
 
-/* Records the workload and judges all its states. `cell` must be zeroed; free it with mc_cell_free.
- */
+/* Records the workload and judges all its states, with each chosen mistake. `cell` is one for each,
+ * in the order of the table (so one, if none was chosen); each must be zeroed, and is freed with
+ * mc_cell_free. States in which a mistake changes nothing are not counted in its cell. */
 mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *error);
 void mc_cell_free(mc_cell *cell);
 

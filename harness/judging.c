@@ -13,9 +13,33 @@ static mc_status no_memory(mc_error *error)
     return mc_fail(error, MC_NO_MEMORY, "no-memory", "judge: out of memory");
 }
 
-static bool followed(const mc_judging *j, uint32_t importer)
+/* A sidecar that is handed over wrongly does not change what lies in main. */
+bool mc_judging_followed(const mc_judging *j, uint32_t importer)
 {
-    return !j->trace.is_kv && j->importers->chosen[importer].kind <= MC_IMPORTER_RECOVER;
+    mc_importer_kind kind = j->importers->chosen[importer].kind;
+    const mc_mistake *mistake = j->handover.mistake;
+    if (mistake != NULL) {
+        return kind == MC_IMPORTER_ABANDON && mistake->file != MC_HANDED_MAIN;
+    }
+    return !j->trace.is_kv && kind <= MC_IMPORTER_RECOVER;
+}
+
+mc_status mc_judging_hand_over(mc_judging *j, uint32_t mistake, const mc_crash *crash,
+                               mc_crash *handed, bool *made, mc_error *error)
+{
+    *handed = *crash;
+    *made = true;
+    j->content.domain = mistake;
+    return mistake == MC_MISTAKE_AS_IS
+               ? MC_OK
+               : mc_handover_make(&j->handover, mistake, crash, handed, made, error);
+}
+
+void mc_judging_take_back(mc_judging *j)
+{
+    if (j->handover.mistake != NULL) {
+        mc_handover_take_back(&j->handover);
+    }
 }
 
 /* The pages of a main file that SQLite has just read: those its header counts. Where core/ would
@@ -198,12 +222,24 @@ static mc_status show_control(mc_judging *j, mc_outcome *out, mc_error *error)
     return status;
 }
 
+/* The raw view shows the main file that the crash left. Where another is in its place, what SQLite
+ * made of it is read as a whole. */
+static mc_status show_replaced(mc_judging *j, mc_outcome *out, mc_error *error)
+{
+    mc_arena_reset(&j->arena);
+    mc_status status = mc_judging_control_images(j, &j->arena, j->given, error);
+    return status == MC_OK ? outcome_of_given(j, out, error) : status;
+}
+
 static mc_status control_files(mc_judging *j, mc_outcome *out, mc_error *error)
 {
     mc_control_answer answer;
     mc_control_recover(j->control, &answer);
     mc_status status = MC_OK;
-    if (answer.recovered) {
+    const mc_mistake *mistake = j->handover.mistake;
+    if (answer.recovered && mistake != NULL && mistake->file == MC_HANDED_MAIN) {
+        status = show_replaced(j, out, error);
+    } else if (answer.recovered) {
         status = show_control(j, out, error);
     } else {
         *out = refusal(mc_judging_intern(j, answer.text));
@@ -389,17 +425,19 @@ mc_status mc_judging_outcome(mc_judging *j, uint32_t importer, mc_outcome *out, 
     if (chosen->kind == MC_IMPORTER_SQLITE) {
         return mc_judging_control(j, out, error);
     }
-    mc_status status = followed(j, importer) ? outcome_followed(j, chosen, out, error)
-                                             : outcome_one_shot(j, chosen, out, error);
+    mc_status status = mc_judging_followed(j, importer) ? outcome_followed(j, chosen, out, error)
+                                                        : outcome_one_shot(j, chosen, out, error);
     if (status == MC_OK && out->kind == MC_OUTCOME_REFUSED && mc_judging_nothing_there(j)) {
         status = refused_nothing(j, out, error);
     }
     return status;
 }
+
 mc_status mc_judging_applied(void *context, const mc_op *op, uint32_t from, uint32_t to,
                              uint64_t size_before, mc_error *error)
 {
     mc_judging *j = context;
+    mc_handover_applied(&j->handover, op);
     return mc_follow_applied(j->follow, op, from, to, size_before, error);
 }
 
@@ -408,7 +446,7 @@ void mc_judging_acked(void *context, uint32_t commit)
     mc_judging *j = context;
     mc_oracle_advance(&j->oracle);
     assert(j->oracle.acked == commit);
-    (void)commit;
+    mc_handover_acked(&j->handover, commit);
 }
 
 const char *mc_judging_intern(mc_judging *j, const char *text)
@@ -472,8 +510,10 @@ void mc_judging_signature(const mc_judging *j, const mc_crash *crash, const char
     mc_verdict_text(verdict, text, sizeof text);
     /* How far behind is a matter of when, not of what: one signature for all. */
     const char *class = verdict->kind == MC_STALE && !verdict->empty ? "stale" : text;
-    (void)snprintf(out, MC_SIGNATURE_MAX, "%s/%s/%s/%s/%s/%s%s%s",
-                   mc_mode_names[j->options->record->mode], j->crash_name, kind,
+    const mc_mistake *mistake = j->handover.mistake;
+    (void)snprintf(out, MC_SIGNATURE_MAX, "%s/%s%s%s/%s/%s/%s/%s%s%s",
+                   mc_mode_names[j->options->record->mode], j->crash_name,
+                   mistake != NULL ? "@" : "", mistake != NULL ? mistake->name : "", kind,
                    seen != NULL && seen->role[0] != '\0' ? seen->role : "-", who, class,
                    defect != NULL ? "/" : "", defect != NULL ? defect : "");
 }
@@ -484,7 +524,10 @@ void mc_judging_state_id(const mc_judging *j, const mc_crash *crash, char *out, 
     int n = snprintf(out, size, "%s/%s/%s/%s/%zu", record->workload, mc_mode_names[record->mode],
                      mc_sync_names[record->sync], j->crash_name, crash->point);
     if (crash->cut > 0 && n > 0 && (size_t)n < size) {
-        (void)snprintf(out + n, size - (size_t)n, "+%u", crash->cut);
+        n += snprintf(out + n, size - (size_t)n, "+%u", crash->cut);
+    }
+    if (j->handover.mistake != NULL && n > 0 && (size_t)n < size) {
+        (void)snprintf(out + n, size - (size_t)n, "@%s", j->handover.mistake->name);
     }
 }
 
@@ -517,7 +560,9 @@ void mc_judging_start(mc_judging *j, const mc_judge_options *options)
 
 mc_status mc_judging_ready(mc_judging *j, mc_error *error)
 {
-    mc_status status = mc_content_open(&j->content, &j->history, error);
+    mc_status status = mc_handover_open(&j->handover, j->options->sidecars, j->options->record,
+                                        &j->trace, &j->history, error);
+    status = status == MC_OK ? mc_content_open(&j->content, &j->history, error) : status;
     if (status == MC_OK && !mc_oracle_init(&j->oracle, &j->history, MC_VIEW_SCRATCH + 1)) {
         status = no_memory(error);
     }
@@ -557,12 +602,15 @@ void mc_judging_close(mc_judging *j)
     mc_history_free(&j->history);
     mc_trace_free(&j->trace);
     mc_trace_free(&j->told);
-    mc_idmap_free(&j->seen);
+    mc_handover_close(&j->handover);
+    for (uint32_t i = 0; i < MC_MISTAKES_MAX; i++) {
+        mc_idmap_free(&j->known[i].seen);
+        free(j->known[i].stored);
+    }
     mc_arena_free(&j->arena);
     mc_arena_free(&j->names);
     free((void *)j->interned);
     free(j->saved);
-    free(j->stored);
     memset(j, 0, sizeof *j);
 }
 

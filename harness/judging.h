@@ -6,6 +6,7 @@
 #include "harness/content.h"
 #include "harness/control.h"
 #include "harness/follow.h"
+#include "harness/handover.h"
 #include "harness/judge.h"
 
 typedef struct mc_saved_page {
@@ -13,6 +14,14 @@ typedef struct mc_saved_page {
     uint32_t page;
     uint64_t hash;
 } mc_saved_page;
+
+/* The distinct states that were met. */
+typedef struct mc_known {
+    mc_idmap seen;
+    mc_outcome *stored; /* stored[state * (importers + 1)]: the control's, then each importer's */
+    uint32_t count;
+    uint32_t capacity;
+} mc_known;
 
 typedef struct mc_judging {
     const mc_judge_options *options;
@@ -33,13 +42,12 @@ typedef struct mc_judging {
     mc_image given[MC_DATABASES_MAX];
     mc_saved_page *saved;
     size_t saved_capacity;
-    mc_idmap seen;      /* distinct states */
-    mc_outcome *stored; /* stored[state * (importers + 1)]: the control's, then each importer's */
-    uint32_t state_count;
-    uint32_t state_capacity;
-    const char *crash_name; /* "kill" or "kv" */
-    const char *sync_name;
-    mc_cell *cell;
+    mc_handover handover;
+    mc_known known[MC_MISTAKES_MAX];    /* by mistake */
+    const char *crash_name;             /* "kill" or "kv" */
+    mc_cell *cells;                     /* by rank of the chosen mistakes */
+    size_t last_point[MC_MISTAKES_MAX]; /* by rank: the last crash point counted, plus 1 */
+    mc_cell *cell;                      /* the one that counts now */
     uint8_t page[MC_PAGE_SIZE_MAX];
 } mc_judging;
 
@@ -61,6 +69,16 @@ mc_status mc_judging_explore(mc_judging *judging, const mc_visitor *visitor, mc_
 mc_status mc_judging_applied(void *context, const mc_op *op, uint32_t from, uint32_t to,
                              uint64_t size_before, mc_error *error);
 void mc_judging_acked(void *context, uint32_t commit);
+
+/* Hands the present state over with a mistake (handover.h), until it is taken back. As-is is always
+ * made, and the state stays what it is. */
+mc_status mc_judging_hand_over(mc_judging *judging, uint32_t mistake, const mc_crash *crash,
+                               mc_crash *handed, bool *made, mc_error *error);
+void mc_judging_take_back(mc_judging *judging);
+
+/* Does the follower hold this importer's answer to the present state? Else it is run on its bytes.
+ */
+bool mc_judging_followed(const mc_judging *judging, uint32_t importer);
 
 /* Outcomes of the present state. An importer that refuses a state without any main file has found
  * what SQLite finds, an empty database: where a snapshot is empty, too, that is its outcome. */
@@ -97,6 +115,8 @@ void mc_judging_signature(const mc_judging *judging, const mc_crash *crash, cons
                           char out[MC_SIGNATURE_MAX]);
 
 /* "inplace/delete/full/kill/57+4096": the name under which a state can be asked for again. */
+/* "inplace/delete/full/kill/57+4096@no-journal": the name under which a state can be asked for
+ * again. */
 void mc_judging_state_id(const mc_judging *judging, const mc_crash *crash, char *out, size_t size);
 
 #endif

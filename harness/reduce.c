@@ -27,9 +27,10 @@ typedef struct reducer {
     uint64_t spent;
     uint64_t steps; /* of the last program */
     uint32_t tried;
-    mc_script *part; /* setup or program: what is being shrunk */
-    uint32_t at;     /* the statement of it that is being shrunk */
-    mc_sqltext text; /* its tokens */
+    uint32_t sidecars; /* the bit of the mistake with which the state was handed over */
+    mc_script *part;   /* setup or program: what is being shrunk */
+    uint32_t at;       /* the statement of it that is being shrunk */
+    mc_sqltext text;   /* its tokens */
 } reducer;
 
 static mc_status no_memory(mc_error *error)
@@ -108,6 +109,20 @@ static mc_status seek(void *context, const mc_crash *crash, mc_error *error)
     return MC_OK;
 }
 
+/* The state with its mistake, if it was handed over with one. */
+static mc_status seek_handed(void *context, const mc_crash *crash, mc_error *error)
+{
+    mc_judging *j = ((seeking *)context)->j;
+    mc_crash handed;
+    bool made = false;
+    mc_handover_watch(&j->handover, crash);
+    uint32_t mistake = mc_mistake_chosen(j->options->sidecars, 0);
+    mc_status status = mc_judging_hand_over(j, mistake, crash, &handed, &made, error);
+    status = status == MC_OK && made ? seek(context, &handed, error) : status;
+    mc_judging_take_back(j);
+    return status;
+}
+
 static bool holds_for_importer(reducer *r, const mc_judge_options *options)
 {
     mc_error why;
@@ -117,7 +132,7 @@ static bool holds_for_importer(reducer *r, const mc_judge_options *options)
         mc_visitor visitor = {.context = &s,
                               .applied = s.j->trace.is_kv ? NULL : on_applied,
                               .acked = on_acked,
-                              .state = seek};
+                              .state = seek_handed};
         r->spent += s.j->trace.op_count;
         r->steps = s.j->trace.steps;
         (void)mc_judging_explore(s.j, &visitor, &explored, &why);
@@ -135,7 +150,8 @@ static bool holds(reducer *r)
     }
     mc_record_options record = r->record;
     record.program = &r->program;
-    mc_judge_options options = {.record = &record, .importers = &r->subject};
+    mc_judge_options options = {
+        .record = &record, .importers = &r->subject, .sidecars = r->sidecars};
     r->tried++;
     r->spent += EFFORT_PER_RUN;
     return is_own(r->c) ? holds_for_importer(r, &options) : holds_for_judge(r, &options);
@@ -380,9 +396,10 @@ static mc_status capture(reducer *r, const mc_importers *importers, uint32_t sub
     bool own = is_own(r->c);
     mc_story_request request = {.subject = subject, .keep = out};
     request.signature = own ? NULL : mc_case_text(r->c, "signature");
-    mc_judge_options options = {.record = &record, .importers = importers};
+    mc_judge_options options = {.record = &record, .importers = importers, .sidecars = r->sidecars};
+    uint32_t mistake;
     mc_status status =
-        mc_story_parse(r->state, &r->arena, &named, &request.point, &request.cut, error);
+        mc_story_parse(r->state, &r->arena, &named, &request.point, &request.cut, &mistake, error);
     status = status == MC_OK ? mc_story_tell(&options, &request, &story, error) : status;
     mc_story_free(&story);
     if (status == MC_OK &&
@@ -409,6 +426,13 @@ static mc_status take_program(reducer *r, mc_error *error)
     mc_file sql = mc_case_file(r->c, "workload.sql");
     const json_t *facts = r->c->facts;
     mc_case_recipe(r->c, &r->record);
+    const char *mistake = strchr(mc_case_text(r->c, "crash"), '@');
+    uint32_t number = mistake != NULL ? mc_mistake_find(mistake + 1) : MC_MISTAKE_AS_IS;
+    if (number == MC_MISTAKES_MAX) {
+        return mc_fail(error, MC_MALFORMED, "case-facts", "reduce: no mistake is called %.40s",
+                       mistake + 1);
+    }
+    r->sidecars = 1u << number;
     r->record.workload = "workload.sql"; /* where its text lies, once it is unpacked */
     r->record.steps_limit = STEPS_FIRST;
     r->program = (mc_program){.arena = &r->arena,

@@ -2,6 +2,7 @@
 
 #include "crashsim/kvvfs.h"
 #include "crashsim/workload.h"
+#include "harness/handover.h"
 #include "harness/tasks.h"
 
 #include <assert.h>
@@ -19,7 +20,8 @@ typedef struct runner {
     mc_run_result *result;
     mc_arena arena; /* names of workloads */
     mc_task *task;
-    mc_cell *cell; /* by task */
+    mc_cell *cell; /* by task, then mistake */
+    uint32_t ways; /* mistakes: cells of a task */
     bool *finished;
     uint32_t task_count;
     uint32_t done_count;
@@ -70,6 +72,8 @@ static mc_status add_mode(runner *r, const char *name, const mc_workload *worklo
     if ((crash & MC_CRASH_KILL) != 0) {
         status = add_task(r, name, mode, false, MC_KV_JOURNAL, error);
     }
+    bool as_is = r->options->sidecars == 0 || (r->options->sidecars & 1u << MC_MISTAKE_AS_IS) != 0;
+    crash &= as_is ? UINT32_MAX : ~(uint32_t)MC_CRASH_KV;
     bool kv = mode == MC_MODE_DELETE && (workload == NULL || workload->kv);
     if (mode == MC_MODE_DELETE && !kv && (crash & MC_CRASH_KV) != 0) {
         note_skipped(r, name, "kv");
@@ -125,6 +129,9 @@ static mc_status make_tasks(runner *r, mc_error *error)
     if (!delete_mode && (r->options->crash & MC_CRASH_KV) != 0) {
         note_skipped(r, "kv", "any mode but delete");
     }
+    if (r->options->sidecars > 1u << MC_MISTAKE_AS_IS && (r->options->crash & MC_CRASH_KV) != 0) {
+        note_skipped(r, "mistakes with sidecars", "kv, which has no files");
+    }
     if (r->options->workloads == NULL) {
         for (const mc_workload *w = mc_workloads; w->name != NULL && status == MC_OK; w++) {
             status = add_workload(r, w->name, error);
@@ -141,6 +148,11 @@ static mc_status make_tasks(runner *r, mc_error *error)
              name = strsep(&rest, ",")) {
             status = add_workload(r, name, error);
         }
+    }
+    if (status == MC_OK && r->task_count == 0 && (r->options->crash & MC_CRASH_KILL) == 0 &&
+        r->options->sidecars > 1u << MC_MISTAKE_AS_IS) {
+        return mc_fail(error, MC_USAGE, "tasks",
+                       "run: nothing to do: kv has no files for --sidecars to hand over wrongly");
     }
     if (status == MC_OK && r->task_count == 0) {
         return mc_fail(
@@ -178,6 +190,13 @@ static mc_status find_required(runner *r, mc_error *error)
     return status;
 }
 
+static void free_cells(mc_cell *cell, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        mc_cell_free(&cell[i]);
+    }
+}
+
 static char *work(void *context, uint32_t index, mc_error *error)
 {
     runner *r = context;
@@ -198,19 +217,21 @@ static char *work(void *context, uint32_t index, mc_error *error)
                                 .importers = &r->result->importers,
                                 .required = r->required,
                                 .budget = o->budget,
-                                .clean_too = o->clean_too};
-    mc_cell cell = {0};
+                                .clean_too = o->clean_too,
+                                .sidecars = task->kv ? 0 : o->sidecars};
+    mc_cell cell[MC_MISTAKES_MAX];
+    memset(cell, 0, sizeof cell);
     mc_error why;
-    mc_status status = mc_judge(&options, &cell, &why);
+    mc_status status = mc_judge(&options, cell, &why);
     if (status != MC_OK) {
         bool named = strncmp(why.text, task->name, strlen(task->name)) == 0;
         (void)mc_fail(error, status, why.reason, "%s%s%s", named ? "" : task->name,
                       named ? "" : ": ", why.text);
-        mc_cell_free(&cell);
+        free_cells(cell, r->ways);
         return NULL;
     }
-    char *line = mc_run_encode(task, o, &r->result->importers, &cell);
-    mc_cell_free(&cell);
+    char *line = mc_run_encode(task, o, &r->result->importers, cell);
+    free_cells(cell, r->ways);
     if (line == NULL) {
         (void)no_memory(error);
     }
@@ -245,16 +266,19 @@ static mc_status take_line(runner *r, uint32_t index, const char *line, const ch
                            mc_error *error)
 {
     char name[MC_TASK_NAME_MAX];
-    mc_status status = mc_run_decode(line, where, r->identity, &r->result->importers, name,
-                                     &r->cell[index], error);
+    mc_cell *cell = &r->cell[(size_t)index * r->ways];
+    mc_status status = mc_run_decode(line, where, r->identity, &r->result->importers,
+                                     r->options->sidecars, name, cell, error);
     if (status != MC_OK) {
         return status;
     }
     assert(strcmp(name, r->task[index].name) == 0);
     r->finished[index] = true;
     r->done_count++;
-    r->result->states += r->cell[index].explored.states;
-    r->findings += r->cell[index].finding_count;
+    for (uint32_t i = 0; i < r->ways; i++) {
+        r->result->states += cell[i].explored.states;
+        r->findings += cell[i].finding_count;
+    }
     tell(r);
     return MC_OK;
 }
@@ -289,11 +313,12 @@ static mc_status resume_line(runner *r, const char *line, uint64_t number, mc_er
     char where[300];
     (void)snprintf(where, sizeof where, "--results %s: line %llu", r->options->results,
                    (unsigned long long)number);
-    mc_cell cell = {0};
+    mc_cell cell[MC_MISTAKES_MAX];
+    memset(cell, 0, sizeof cell);
     char name[MC_TASK_NAME_MAX];
-    mc_status status =
-        mc_run_decode(line, where, r->identity, &r->result->importers, name, &cell, error);
-    mc_cell_free(&cell);
+    mc_status status = mc_run_decode(line, where, r->identity, &r->result->importers,
+                                     r->options->sidecars, name, cell, error);
+    free_cells(cell, r->ways);
     if (status != MC_OK) {
         return status;
     }
@@ -390,36 +415,47 @@ bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers)
     return true;
 }
 
+static mc_status collect_cell(mc_run_result *result, const mc_task *task, uint32_t mistake,
+                              const mc_cell *cell, mc_error *error)
+{
+    mc_run_cell *last = result->cell_count > 0 ? &result->cell[result->cell_count - 1] : NULL;
+    const char *crash = task->kv ? "kv" : "kill";
+    bool same = last != NULL && strcmp(last->workload, task->workload) == 0 &&
+                last->mode == task->mode && strcmp(last->crash, crash) == 0 &&
+                last->mistake == mistake;
+    if (!same) {
+        last = &result->cell[result->cell_count++];
+        *last = (mc_run_cell){
+            .mode = task->mode, .sync = task->sync, .crash = crash, .mistake = mistake};
+        (void)snprintf(last->workload, sizeof last->workload, "%s", task->workload);
+    }
+    for (uint32_t f = 0; f < cell->finding_count; f++) {
+        result->failed = result->failed || cell->finding[f].fails;
+    }
+    return mc_run_merge(&last->cell, cell, result->importers.count) ? MC_OK : no_memory(error);
+}
+
 /* Tasks become cells: the builds of the v1 VFS are one row, as the crash model is one. */
 static mc_status collect(runner *r, mc_error *error)
 {
-    mc_run_result *result = r->result;
-    result->cell = calloc(r->task_count, sizeof *result->cell);
-    if (result->cell == NULL) {
+    mc_status status = MC_OK;
+    r->result->cell = calloc((size_t)r->task_count * r->ways, sizeof *r->result->cell);
+    if (r->result->cell == NULL) {
         return no_memory(error);
     }
-    for (uint32_t i = 0; i < r->task_count; i++) {
-        const mc_task *task = &r->task[i];
+    for (uint32_t i = 0; status == MC_OK && i < r->task_count; i++) {
         if (!r->finished[i]) {
             continue; /* another shard's */
         }
-        mc_run_cell *last = result->cell_count > 0 ? &result->cell[result->cell_count - 1] : NULL;
-        const char *crash = task->kv ? "kv" : "kill";
-        bool same = last != NULL && strcmp(last->workload, task->workload) == 0 &&
-                    last->mode == task->mode && strcmp(last->crash, crash) == 0;
-        if (!same) {
-            last = &result->cell[result->cell_count++];
-            *last = (mc_run_cell){.mode = task->mode, .sync = task->sync, .crash = crash};
-            (void)snprintf(last->workload, sizeof last->workload, "%s", task->workload);
-        }
-        if (!mc_run_merge(&last->cell, &r->cell[i], result->importers.count)) {
-            return no_memory(error);
-        }
-        for (uint32_t f = 0; f < r->cell[i].finding_count; f++) {
-            result->failed = result->failed || r->cell[i].finding[f].fails;
+        /* Of mistakes kv makes none. */
+        uint32_t ways = r->task[i].kv ? 1 : r->ways;
+        for (uint32_t k = 0; status == MC_OK && k < ways; k++) {
+            status =
+                collect_cell(r->result, &r->task[i], mc_mistake_chosen(r->options->sidecars, k),
+                             &r->cell[(size_t)i * r->ways + k], error);
         }
     }
-    return MC_OK;
+    return status;
 }
 
 static double now_seconds(void)
@@ -437,7 +473,7 @@ static mc_status run(runner *r, mc_error *error)
     if (status != MC_OK) {
         return status;
     }
-    r->cell = calloc(r->task_count, sizeof *r->cell);
+    r->cell = calloc((size_t)r->task_count * r->ways, sizeof *r->cell);
     r->finished = calloc(r->task_count, sizeof *r->finished);
     if (r->cell == NULL || r->finished == NULL) {
         return no_memory(error);
@@ -462,6 +498,8 @@ mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error 
     assert(result->cell == NULL);
     assert(options->shards == 0 || (options->shard >= 1 && options->shard <= options->shards));
     runner r = {.options = options, .result = result, .results = -1};
+    r.ways = mc_mistake_count(options->sidecars);
+    result->sidecars = options->sidecars;
     result->seed = options->seed;
     result->shard = options->shard;
     result->shards = options->shards;
@@ -471,8 +509,8 @@ mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error 
     status = status == MC_OK ? mc_importers_scratch(&result->importers, &scratch, error) : status;
     status = status == MC_OK ? run(&r, error) : status;
     mc_importers_remove_scratch(scratch);
-    for (uint32_t i = 0; i < r.task_count && r.cell != NULL; i++) {
-        mc_cell_free(&r.cell[i]);
+    if (r.cell != NULL) {
+        free_cells(r.cell, r.task_count * r.ways);
     }
     free(r.cell);
     free(r.finished);

@@ -36,8 +36,9 @@ typedef struct mc_run_options {
     uint32_t cache_pages;
     uint64_t seed;
     uint64_t budget;
-    bool clean_too; /* findings of clean verdicts, too */
-    uint32_t shard; /* 1..shards */
+    bool clean_too;    /* findings of clean verdicts, too */
+    uint32_t sidecars; /* bits of mistakes (handover.h); 0: as-is, and nothing is said of it */
+    uint32_t shard;    /* 1..shards */
     uint32_t shards;
     uint32_t jobs;
     const char *results; /* file of task lines to append to, or null */
@@ -56,12 +57,13 @@ typedef struct mc_task {
     mc_kv_build build;
 } mc_task;
 
-/* One task's part of the result, or the merged cells of one (workload, mode, sync, crash). */
+/* The merged cells of one (workload, mode, sync, crash, mistake). */
 typedef struct mc_run_cell {
     char workload[MC_TASK_NAME_MAX];
     mc_mode mode;
     mc_sync sync;
     const char *crash; /* "kill", "kv" */
+    uint32_t mistake;
     mc_cell cell;
 } mc_run_cell;
 
@@ -69,6 +71,7 @@ typedef struct mc_run_result {
     mc_importers importers;
     uint64_t seed;
     uint32_t page_size; /* as asked for; kv has 4096 always */
+    uint32_t sidecars;  /* as asked for */
     uint32_t shard;
     uint32_t shards; /* 0: not a part */
     mc_run_cell *cell;
@@ -87,13 +90,14 @@ typedef struct mc_run_result {
 mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error *error);
 void mc_run_free(mc_run_result *result);
 
-/* One task's cell as one line of JSON (without newline; to be freed) and back. A line whose
- * identity is another than `identity` is refused. */
+/* One task's cells, one for each chosen mistake, as one line of JSON (without newline; to be freed)
+ * and back. A line whose identity is another than `identity` is refused. After a failure, too, the
+ * cells are the caller's to free. */
 char *mc_run_encode(const mc_task *task, const mc_run_options *options,
                     const mc_importers *importers, const mc_cell *cell);
 mc_status mc_run_decode(const char *line, const char *where, const char *identity,
-                        const mc_importers *importers, char task[MC_TASK_NAME_MAX], mc_cell *cell,
-                        mc_error *error);
+                        const mc_importers *importers, uint32_t sidecars,
+                        char task[MC_TASK_NAME_MAX], mc_cell *cell, mc_error *error);
 
 /* What must be equal for a line of a results file to belong to this run, as text: the options, and
  * the contents of the user's files among workloads and importers. */

@@ -3,6 +3,7 @@
  * from one that was never interrupted. */
 #include "crashsim/workload.h"
 #include "harness/defects.h"
+#include "harness/handover.h"
 #include "harness/run.h"
 
 #include <inttypes.h>
@@ -54,12 +55,17 @@ void mc_run_identity(const mc_run_options *options, const mc_importers *importer
             chosen->kind == MC_IMPORTER_SO ? chosen->name + strlen("so:") : chosen->program;
         files = path != NULL ? fold_file(files, path) : files;
     }
-    (void)snprintf(out, size,
-                   "sqlite=%s importers=%s required=%s txns=%u page=%u cache=%u seed=%" PRIu64
-                   " budget=%" PRIu64 "%s files=%016" PRIx64,
-                   sqlite3_libversion(), options->importers, options->required, options->txns,
-                   options->page_size, options->cache_pages, options->seed, options->budget,
-                   options->clean_too ? " clean" : "", files);
+    int n = snprintf(out, size,
+                     "sqlite=%s importers=%s required=%s txns=%u page=%u cache=%u seed=%" PRIu64
+                     " budget=%" PRIu64 "%s files=%016" PRIx64,
+                     sqlite3_libversion(), options->importers, options->required, options->txns,
+                     options->page_size, options->cache_pages, options->seed, options->budget,
+                     options->clean_too ? " clean" : "", files);
+    for (uint32_t i = 0; options->sidecars != 0 && i < mc_mistake_count(options->sidecars); i++) {
+        size_t have = n >= 0 && (size_t)n < size ? strlen(out) : size;
+        (void)snprintf(out + have, size - have, "%s%s", i == 0 ? " sidecars=" : ",",
+                       mc_mistakes[mc_mistake_chosen(options->sidecars, i)].name);
+    }
 }
 
 static json_t *encode_tally(const mc_tally *t)
@@ -83,27 +89,54 @@ static json_t *encode_finding(const mc_finding *f)
                      f->defect != NULL ? f->defect : "", "fails", f->fails);
 }
 
-char *mc_run_encode(const mc_task *task, const mc_run_options *options,
-                    const mc_importers *importers, const mc_cell *cell)
+/* What a cell holds, as keys of `object`. */
+static void encode_cell(json_t *object, const mc_cell *cell, uint32_t importers)
 {
-    char identity[MC_RUN_IDENTITY_MAX];
-    mc_run_identity(options, importers, identity, sizeof identity);
+    const struct {
+        const char *key;
+        uint64_t value;
+    } counts[] = {
+        {"points", cell->explored.points},   {"states", cell->explored.states},
+        {"skipped", cell->explored.skipped}, {"unique", cell->unique},
+        {"dirty", cell->control_dirty},      {"known", cell->known_defect},
+        {"compared", cell->compared},        {"disagreements", cell->disagreements},
+        {"commits", cell->commits},          {"promise", (uint64_t)cell->promise},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        json_object_set_new(object, counts[i].key, json_integer((json_int_t)counts[i].value));
+    }
     json_t *tallies = json_array();
-    for (uint32_t i = 0; i < importers->count; i++) {
+    for (uint32_t i = 0; i < importers; i++) {
         json_array_append_new(tallies, encode_tally(&cell->tally[i]));
     }
     json_t *findings = json_array();
     for (uint32_t i = 0; i < cell->finding_count; i++) {
         json_array_append_new(findings, encode_finding(&cell->finding[i]));
     }
-    json_t *line = json_pack(
-        "{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o,s:o}", "schema", schema, "run",
-        identity, "task", task->name, "points", (json_int_t)cell->explored.points, "states",
-        (json_int_t)cell->explored.states, "skipped", (json_int_t)cell->explored.skipped, "unique",
-        (json_int_t)cell->unique, "dirty", (json_int_t)cell->control_dirty, "known",
-        (json_int_t)cell->known_defect, "compared", (json_int_t)cell->compared, "disagreements",
-        (json_int_t)cell->disagreements, "commits", (json_int_t)cell->commits, "promise",
-        (int)cell->promise, "tallies", tallies, "findings", findings);
+    json_object_set_new(object, "tallies", tallies);
+    json_object_set_new(object, "findings", findings);
+}
+
+/* One cell lies in the line itself. If mistakes were chosen, "sidecars" lists their cells. */
+char *mc_run_encode(const mc_task *task, const mc_run_options *options,
+                    const mc_importers *importers, const mc_cell *cell)
+{
+    char identity[MC_RUN_IDENTITY_MAX];
+    mc_run_identity(options, importers, identity, sizeof identity);
+    json_t *line =
+        json_pack("{s:s,s:s,s:s}", "schema", schema, "run", identity, "task", task->name);
+    json_t *list = options->sidecars == 0 ? NULL : json_array();
+    for (uint32_t i = 0; list != NULL && i < mc_mistake_count(options->sidecars); i++) {
+        const char *name = mc_mistakes[mc_mistake_chosen(options->sidecars, i)].name;
+        json_t *object = json_pack("{s:s}", "sidecars", name);
+        encode_cell(object, &cell[i], importers->count);
+        json_array_append_new(list, object);
+    }
+    if (list != NULL) {
+        json_object_set_new(line, "sidecars", list);
+    } else {
+        encode_cell(line, cell, importers->count);
+    }
     char *text = line == NULL ? NULL : json_dumps(line, JSON_COMPACT);
     json_decref(line);
     return text;
@@ -198,9 +231,29 @@ static void decode_cell(const json_t *line, uint32_t importers, mc_cell *cell, b
     cell->finding_capacity = cell->finding_count;
 }
 
+static void decode_cells(const json_t *line, uint32_t sidecars, uint32_t importers, mc_cell *cell,
+                         bool *good)
+{
+    if (sidecars == 0) {
+        decode_cell(line, importers, cell, good);
+        return;
+    }
+    const json_t *list = json_object_get(line, "sidecars");
+    uint32_t count = mc_mistake_count(sidecars);
+    *good = *good && json_array_size(list) == count;
+    for (uint32_t i = 0; *good && i < count; i++) {
+        const json_t *object = json_array_get(list, i);
+        const char *name = json_string_value(json_object_get(object, "sidecars"));
+        *good = name != NULL && mc_mistake_find(name) == mc_mistake_chosen(sidecars, i);
+        if (*good) {
+            decode_cell(object, importers, &cell[i], good);
+        }
+    }
+}
+
 mc_status mc_run_decode(const char *line, const char *where, const char *identity,
-                        const mc_importers *importers, char task[MC_TASK_NAME_MAX], mc_cell *cell,
-                        mc_error *error)
+                        const mc_importers *importers, uint32_t sidecars,
+                        char task[MC_TASK_NAME_MAX], mc_cell *cell, mc_error *error)
 {
     json_error_t why;
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &why);
@@ -220,10 +273,9 @@ mc_status mc_run_decode(const char *line, const char *where, const char *identit
     }
     bool good = true;
     text_of(object, "task", task, MC_TASK_NAME_MAX, &good);
-    decode_cell(object, importers->count, cell, &good);
+    decode_cells(object, sidecars, importers->count, cell, &good);
     json_decref(object);
     if (!good) {
-        mc_cell_free(cell);
         return mc_fail(error, MC_MALFORMED, "results", "%s: a field is missing or out of range",
                        where);
     }

@@ -10,6 +10,8 @@
 
 enum { LINE_BYTES = 240 };
 
+static const char state_form[] = "WORKLOAD/MODE/SYNC/CRASH/POINT[+CUT][@SIDECARS]";
+
 static mc_status no_memory(mc_error *error)
 {
     return mc_fail(error, MC_NO_MEMORY, "no-memory", "story: out of memory");
@@ -55,7 +57,9 @@ static mc_status subject_images(mc_telling *t, const mc_outcome *outcome, mc_ima
         return MC_OK; /* an empty database, whoever asks */
     }
     if (!j->trace.is_kv && kind <= MC_IMPORTER_RECOVER) {
-        *view = kind == MC_IMPORTER_RECOVER ? MC_VIEW_RECOVERED : MC_VIEW_RAW;
+        if (mc_judging_followed(j, t->request->subject)) {
+            *view = kind == MC_IMPORTER_RECOVER ? MC_VIEW_RECOVERED : MC_VIEW_RAW;
+        }
         return kind == MC_IMPORTER_RECOVER
                    ? mc_judging_recovered_images(j, &t->story->arena, images, error)
                    : mc_judging_raw_images(j, &t->story->arena, images, error);
@@ -100,6 +104,17 @@ static void answer(mc_telling *t, const char *importer, const mc_verdict *verdic
     }
 }
 
+static void tell_mistake(mc_telling *t)
+{
+    char done[LINE_BYTES];
+    char effect[LINE_BYTES];
+    if (t->j->handover.mistake != NULL) {
+        mc_handover_tell(&t->j->handover, done, sizeof done, effect, sizeof effect);
+        t->story->handed = mc_telling_keep(t->story, done);
+        t->story->effect = mc_telling_keep(t->story, effect);
+    }
+}
+
 /* What only the trace knows: the operations, and what was going on at the crash. */
 static mc_status tell_signature(mc_telling *t, const mc_crash *crash, const mc_outcome *own,
                                 mc_error *error)
@@ -112,6 +127,7 @@ static mc_status tell_signature(mc_telling *t, const mc_crash *crash, const mc_o
     mc_judging_signature(j, crash, subject, &verdict, own, NULL, signature);
     bool given = t->request->signature != NULL;
     t->story->signature = mc_telling_keep(t->story, given ? t->request->signature : signature);
+    tell_mistake(t);
     return mc_telling_operations(t, error);
 }
 
@@ -164,16 +180,10 @@ static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
     return status;
 }
 
-/* Before the state: only the subject's verdict, to know since when it has been what it is. Of a
- * program, which takes milliseconds, only the verdict one operation earlier. */
-static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
+/* Before the state: only the subject's verdict, to know since when it has been what it is. */
+static mc_status on_handed(mc_telling *t, const mc_crash *crash, mc_error *error)
 {
-    mc_telling *t = context;
     mc_judging *j = t->j;
-    bool program = j->importers->chosen[t->request->subject].kind == MC_IMPORTER_EXEC;
-    if (t->found || (program && crash->point + 1 < t->request->point)) {
-        return MC_OK;
-    }
     mc_outcome outcome;
     mc_status status = mc_judging_outcome(j, t->request->subject, &outcome, error);
     if (status != MC_OK) {
@@ -193,6 +203,31 @@ static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
         return tell(t, crash, error);
     }
     return MC_OK;
+}
+
+static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
+{
+    mc_telling *t = context;
+    mc_judging *j = t->j;
+    /* Of a program, which takes milliseconds, only the verdict one operation earlier is asked. */
+    bool program = j->importers->chosen[t->request->subject].kind == MC_IMPORTER_EXEC;
+    bool early = program && crash->point + 1 < t->request->point;
+    if (t->found) {
+        return MC_OK;
+    }
+    mc_crash handed;
+    bool made = false;
+    mc_handover_watch(&j->handover, crash);
+    mc_status status = mc_judging_hand_over(j, t->mistake, crash, &handed, &made, error);
+    if (status == MC_OK && made && !early) {
+        status = on_handed(t, &handed, error);
+    } else if (status == MC_OK && !made && crash->point == t->request->point &&
+               crash->cut == t->request->cut) {
+        status = mc_fail(error, MC_USAGE, "no-such-state",
+                         "explain: %s changes nothing in this state", mc_mistakes[t->mistake].name);
+    }
+    mc_judging_take_back(j);
+    return status;
 }
 
 static mc_status on_applied(void *context, const mc_op *op, uint32_t from, uint32_t to,
@@ -228,7 +263,10 @@ mc_status mc_story_tell(const mc_judge_options *options, const mc_story_request 
     }
     mc_status status = mc_judging_open(j, options, error);
     if (status == MC_OK) {
-        mc_telling t = {.j = j, .story = story, .request = request};
+        mc_telling t = {.j = j,
+                        .story = story,
+                        .request = request,
+                        .mistake = mc_mistake_chosen(options->sidecars, 0)};
         mc_explored explored;
         mc_visitor visitor = {.context = &t,
                               .applied = j->trace.is_kv ? NULL : on_applied,
@@ -263,10 +301,14 @@ static mc_status take_stored(const mc_case *c, mc_story *story, mc_error *error)
     const json_t *told = json_object_get(c->facts, "story");
     const json_t *list = json_object_get(told, "operations");
     const char *before = json_string_value(json_object_get(told, "before"));
+    const char *handed = json_string_value(json_object_get(told, "handed"));
+    const char *effect = json_string_value(json_object_get(told, "effect"));
     story->commits = (uint32_t)number_of(told, "commits");
     story->elements = (size_t)number_of(told, "elements");
     story->since = (size_t)number_of(told, "since");
     story->before = before == NULL ? NULL : mc_telling_keep(story, before);
+    story->handed = handed == NULL ? NULL : mc_telling_keep(story, handed);
+    story->effect = effect == NULL ? "" : mc_telling_keep(story, effect);
     story->signature = mc_telling_keep(story, mc_case_text(c, "signature"));
     (void)snprintf(story->state, sizeof story->state, "%s", mc_case_text(c, "state"));
     story->op = mc_arena_calloc(&story->arena, json_array_size(list), sizeof *story->op);
@@ -335,7 +377,7 @@ static int word_index(const char *word, const char *const *words, int count)
 }
 
 mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record, size_t *point,
-                         uint32_t *cut, mc_error *error)
+                         uint32_t *cut, uint32_t *mistake, mc_error *error)
 {
     static const char *const models[] = {"kv:journal", "kv:batch", "kv:batch-128", "kill"};
     size_t size = strlen(id) + 1;
@@ -344,12 +386,18 @@ mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *rec
         return no_memory(error);
     }
     memcpy(text, id, size);
+    /* A workload's path may have an @, too. */
+    const char *last = strrchr(text, '/');
+    char *at_sign = last == NULL ? NULL : strchr(last, '@');
+    *mistake = at_sign == NULL ? (uint32_t)MC_MISTAKE_AS_IS : mc_mistake_find(at_sign + 1);
+    if (at_sign != NULL) {
+        *at_sign = '\0';
+    }
     char *part[5] = {text};
     for (int i = 4; i > 0; i--) {
         char *slash = strrchr(text, '/');
         if (slash == NULL) {
-            return mc_fail(error, MC_USAGE, "state",
-                           "explain: \"%s\" is not WORKLOAD/MODE/SYNC/CRASH/POINT[+CUT]", id);
+            return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is not %s", id, state_form);
         }
         *slash = '\0';
         part[i] = slash + 1;
@@ -362,9 +410,10 @@ mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *rec
     char end;
     int numbers = sscanf(part[4], "%llu+%u%c", &at, &bytes, &end);
     bool plain = numbers == 1 && strspn(part[4], "0123456789") == strlen(part[4]);
-    if (mode < 0 || sync < 0 || model < 0 || (!plain && numbers != 2)) {
-        return mc_fail(error, MC_USAGE, "state",
-                       "explain: \"%s\" is not WORKLOAD/MODE/SYNC/CRASH/POINT[+CUT]", id);
+    bool files = model == MC_KV_BUILDS;
+    if (mode < 0 || sync < 0 || model < 0 || (!plain && numbers != 2) ||
+        *mistake == MC_MISTAKES_MAX || (!files && *mistake != MC_MISTAKE_AS_IS)) {
+        return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is not %s", id, state_form);
     }
     record->workload = part[0];
     record->mode = (mc_mode)mode;

@@ -39,8 +39,10 @@ typedef struct mc_story {
     uint32_t acked;
     uint32_t begun;
     uint32_t commits;
-    size_t elements;                              /* of the whole trace */
-    const char *verdict;                          /* of the subject */
+    size_t elements;     /* of the whole trace */
+    const char *handed;  /* the mistake that was made; or null */
+    const char *effect;  /* and what SQLite makes of the sidecars that are there then; or "" */
+    const char *verdict; /* of the subject */
     mc_story_answer answer[MC_IMPORTERS_MAX + 1]; /* each importer's; the last is the control's */
     uint32_t answer_count;
     mc_story_op *op;
@@ -70,7 +72,7 @@ typedef struct mc_story_request {
 } mc_story_request;
 
 /* Runs the workload again, stops at the state, and gathers its story. options->record must be the
- * state's own recipe. */
+ * state's own recipe, and options->sidecars the bit of its mistake. */
 mc_status mc_story_tell(const mc_judge_options *options, const mc_story_request *request,
                         mc_story *story, mc_error *error);
 
@@ -80,8 +82,8 @@ mc_status mc_story_of_case(const mc_case *c, const mc_importers *importers,
                            const mc_story_request *request, mc_story *story, mc_error *error);
 void mc_story_free(mc_story *story);
 
-/* Takes "inplace/delete/full/kill/57+4096" apart. Returned pointers lie in `arena`. */
+/* Takes "inplace/delete/full/kill/57+4096@no-journal" apart. Returned pointers lie in `arena`. */
 mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record, size_t *point,
-                         uint32_t *cut, mc_error *error);
+                         uint32_t *cut, uint32_t *mistake, mc_error *error);
 
 #endif

@@ -1,5 +1,7 @@
 #include "reports/report.h"
 
+#include "harness/handover.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <sqlite3.h>
@@ -15,6 +17,9 @@ static json_t *cell_json(const mc_run_result *result, const mc_run_cell *run, ui
                   "importer", result->importers.chosen[importer].name, "crash_points",
                   (json_int_t)cell->explored.points, "states", (json_int_t)cell->explored.states,
                   "unique", (json_int_t)cell->unique, "exhaustive", cell->explored.skipped == 0);
+    if (result->sidecars != 0) {
+        json_object_set_new(object, "sidecars", json_string(mc_mistakes[run->mistake].name));
+    }
     const struct {
         const char *key;
         uint64_t value;

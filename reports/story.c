@@ -22,11 +22,12 @@ static void print_window(const mc_story *story, FILE *out)
         (void)fprintf(out, "%s %5zu  %.88s\n", op->crash ? ">>" : "  ", op->number, op->text);
         if (op->crash) {
             const char *plus = strrchr(story->state, '+');
-            (void)fprintf(out, ">>        the process dies here%s%s%s\n",
-                          plus != NULL ? ", after " : "", plus != NULL ? plus + 1 : "",
-                          plus == NULL                           ? ", before this happens"
-                          : strstr(story->state, "/kv:") != NULL ? " request applied"
-                                                                 : " bytes of it");
+            (void)fprintf(
+                out, ">>        the process dies here%s%.*s%s\n", plus != NULL ? ", after " : "",
+                plus != NULL ? (int)strcspn(plus + 1, "@") : 0, plus != NULL ? plus + 1 : "",
+                plus == NULL                           ? ", before this happens"
+                : strstr(story->state, "/kv:") != NULL ? " request applied"
+                                                       : " bytes of it");
         }
     }
     if (story->op_count == 0 || !story->op[story->op_count - 1].crash) {
@@ -160,6 +161,9 @@ void mc_report_story(const mc_story *story, const mc_story_place *place, FILE *o
 {
     print_verdict(story, out);
     (void)fprintf(out, "%s\n", story->signature);
+    if (story->handed != NULL) {
+        mc_wrap(out, 0, "Handed over with a mistake: %s %s", story->handed, story->effect);
+    }
     print_how_to_see(story, place, out);
     print_window(story, out);
     print_pages(story, out);

@@ -1,6 +1,7 @@
 #include "reports/report.h"
 
 #include "harness/defects.h"
+#include "harness/handover.h"
 #include "reports/shell.h"
 #include "reports/wrap.h"
 
@@ -10,14 +11,22 @@
 
 enum { MC_ITEM_BYTES = 4096, LABEL_BYTES = 10 };
 
-static const char row_format[] = "%-11s %-8s %-5s %-9s %8" PRIu64 " %8" PRIu64 " %7" PRIu64
+/* The first column of the table holds a workload; or, with --sidecars, a mistake. */
+enum { WORKLOAD_COLUMNS = 11, SIDECARS_COLUMNS = 13 };
+
+static const char row_format[] = "%-*s %-8s %-5s %-9s %8" PRIu64 " %8" PRIu64 " %7" PRIu64
                                  " %7" PRIu64 " %7" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n";
 
-static void print_head(FILE *out)
+static int first_columns(const mc_run_result *result)
 {
-    (void)fprintf(out, "%-11s %-8s %-5s %-9s %8s %8s %7s %7s %7s %8s %8s\n", "workload", "mode",
-                  "crash", "importer", "states", "clean", "stale", "torn", "silent", "blocked",
-                  "refused");
+    return result->sidecars != 0 ? SIDECARS_COLUMNS : WORKLOAD_COLUMNS;
+}
+
+static void print_head(const mc_run_result *result, FILE *out)
+{
+    (void)fprintf(out, "%-*s %-8s %-5s %-9s %8s %8s %7s %7s %7s %8s %8s\n", first_columns(result),
+                  result->sidecars != 0 ? "sidecars" : "workload", "mode", "crash", "importer",
+                  "states", "clean", "stale", "torn", "silent", "blocked", "refused");
 }
 
 /* The last part of a long path: a row has one line. */
@@ -56,43 +65,110 @@ static void print_cell(const mc_run_result *result, const mc_run_cell *run, FILE
         const mc_tally *t = &run->cell.tally[i];
         bool first = i == 0;
         char text[LABEL_BYTES];
-        (void)fprintf(out, row_format, first ? tail(run->workload, 11) : "",
-                      first ? mc_mode_names[run->mode] : "", first ? run->crash : "",
-                      label(result, i, text), run->cell.explored.states, t->verdict[MC_CLEAN],
-                      t->verdict[MC_STALE], t->verdict[MC_TORN], t->silent, t->verdict[MC_BLOCKED],
-                      t->verdict[MC_REFUSED_TOO]);
+        (void)fprintf(
+            out, row_format, WORKLOAD_COLUMNS, first ? tail(run->workload, WORKLOAD_COLUMNS) : "",
+            first ? mc_mode_names[run->mode] : "", first ? run->crash : "", label(result, i, text),
+            run->cell.explored.states, t->verdict[MC_CLEAN], t->verdict[MC_STALE],
+            t->verdict[MC_TORN], t->silent, t->verdict[MC_BLOCKED], t->verdict[MC_REFUSED_TOO]);
     }
 }
 
-static void print_totals(const mc_run_result *result, FILE *out)
+/* Is `run` one of the cells of the group that `group` begins (same mode, crash and mistake)? A null
+ * group is all of them. */
+static bool belongs(const mc_run_cell *run, const mc_run_cell *group)
 {
-    (void)fputc('\n', out);
-    for (uint32_t i = 0; i < result->importers.count; i++) {
-        uint64_t states = 0;
-        char text[LABEL_BYTES];
-        mc_tally sum = {0};
-        for (uint32_t c = 0; c < result->cell_count; c++) {
-            const mc_tally *t = &result->cell[c].cell.tally[i];
-            states += result->cell[c].cell.explored.states;
-            for (int v = 0; v < MC_VERDICTS; v++) {
-                sum.verdict[v] += t->verdict[v];
-            }
-            sum.silent += t->silent;
+    return group == NULL || (run->mode == group->mode && run->mistake == group->mistake &&
+                             strcmp(run->crash, group->crash) == 0);
+}
+
+/* The sum over the cells of a group, and how many states they have. */
+static mc_tally sum_of(const mc_run_result *result, const mc_run_cell *group, uint32_t importer,
+                       uint64_t *states)
+{
+    mc_tally sum = {0};
+    *states = 0;
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        const mc_tally *t = &result->cell[c].cell.tally[importer];
+        if (!belongs(&result->cell[c], group)) {
+            continue;
         }
-        (void)fprintf(out, row_format, i == 0 ? "all" : "", "", "", label(result, i, text), states,
-                      sum.verdict[MC_CLEAN], sum.verdict[MC_STALE], sum.verdict[MC_TORN],
-                      sum.silent, sum.verdict[MC_BLOCKED], sum.verdict[MC_REFUSED_TOO]);
+        *states += result->cell[c].cell.explored.states;
+        for (int v = 0; v < MC_VERDICTS; v++) {
+            sum.verdict[v] += t->verdict[v];
+        }
+        sum.silent += t->silent;
+    }
+    return sum;
+}
+
+static void print_sum(const mc_run_result *result, const mc_run_cell *group, FILE *out)
+{
+    for (uint32_t i = 0; i < result->importers.count; i++) {
+        uint64_t states;
+        char text[LABEL_BYTES];
+        mc_tally sum = sum_of(result, group, i, &states);
+        bool named = i == 0 && group != NULL;
+        (void)fprintf(out, row_format, first_columns(result),
+                      named    ? mc_mistakes[group->mistake].name
+                      : i == 0 ? "all"
+                               : "",
+                      named ? mc_mode_names[group->mode] : "", named ? group->crash : "",
+                      label(result, i, text), states, sum.verdict[MC_CLEAN], sum.verdict[MC_STALE],
+                      sum.verdict[MC_TORN], sum.silent, sum.verdict[MC_BLOCKED],
+                      sum.verdict[MC_REFUSED_TOO]);
+    }
+}
+
+/* The next cell from number `at` on that begins a group: mistakes in the order of their table, and
+ * within one in the order of the cells; null behind the last. */
+static const mc_run_cell *first_of_group(const mc_run_result *result, uint32_t mistake,
+                                         uint32_t *at)
+{
+    for (; *at < result->cell_count; (*at)++) {
+        const mc_run_cell *run = &result->cell[*at];
+        uint32_t before = 0;
+        while (!belongs(&result->cell[before], run)) {
+            before++;
+        }
+        if (run->mistake == mistake && before == *at) {
+            return run;
+        }
+    }
+    return NULL;
+}
+
+static void print_groups(const mc_run_result *result, FILE *out)
+{
+    char none[1000] = "";
+    for (uint32_t m = 0; mc_mistakes[m].name != NULL; m++) {
+        const mc_run_cell *group;
+        for (uint32_t at = 0; (group = first_of_group(result, m, &at)) != NULL; at++) {
+            uint64_t states;
+            (void)sum_of(result, group, 0, &states);
+            if (states > 0) {
+                print_sum(result, group, out);
+                continue;
+            }
+            size_t have = strlen(none);
+            (void)snprintf(none + have, sizeof none - have, "%s%s in %s", have > 0 ? ", " : "",
+                           mc_mistakes[m].name, mc_mode_names[group->mode]);
+        }
+    }
+    if (none[0] != '\0') {
+        (void)fputc('\n', out);
+        mc_wrap(out, 2, "In no state would it change anything: %s.", none);
     }
 }
 
 /* The cell in which an importer tears the largest share of the states. */
 static const mc_run_cell *worst_cell(const mc_run_result *result, uint32_t importer)
 {
+    /* Mistakes are compared in a sentence of their own. */
     const mc_run_cell *worst = NULL;
     double share = 0;
     for (uint32_t c = 0; c < result->cell_count; c++) {
         const mc_cell *cell = &result->cell[c].cell;
-        double now = cell->explored.states == 0
+        double now = cell->explored.states == 0 || result->cell[c].mistake != MC_MISTAKE_AS_IS
                          ? 0
                          : (double)cell->tally[importer].silent / (double)cell->explored.states;
         if (now > share) {
@@ -162,6 +238,45 @@ static void print_sentence(const mc_run_result *result, const char *explain, FIL
     if (result->cell_count > 0) {
         (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
     }
+}
+
+/* The mistake after which SQLite itself gives a torn database that every detector accepts at the
+ * largest share of the states of a mode. */
+static void print_mistake(const mc_run_result *result, const char *explain, FILE *out)
+{
+    const mc_run_cell *worst = NULL;
+    uint32_t control = 0;
+    double share = 0;
+    while (control < result->importers.count &&
+           result->importers.chosen[control].kind != MC_IMPORTER_SQLITE) {
+        control++;
+    }
+    for (uint32_t c = 0; control < result->importers.count && c < result->cell_count; c++) {
+        const mc_run_cell *run = &result->cell[c];
+        uint64_t states;
+        mc_tally sum = sum_of(result, run, control, &states);
+        double now = states == 0 ? 0 : (double)sum.silent / (double)states;
+        if (run->mistake != MC_MISTAKE_AS_IS && now > share) {
+            share = now;
+            worst = run;
+        }
+    }
+    if (worst == NULL) {
+        return;
+    }
+    const char *first = NULL;
+    for (uint32_t c = 0; first == NULL && c < result->cell_count; c++) {
+        const mc_tally *t = &result->cell[c].cell.tally[control];
+        first = belongs(&result->cell[c], worst) && t->silent > 0 ? t->first_case : NULL;
+    }
+    (void)fputc('\n', out);
+    mc_wrap(out, 0,
+            "Handed over with a mistake (%s: %s), SQLite itself opens a torn database at %.0f %% "
+            "of the states in mode %s, and no check notices.",
+            mc_mistakes[worst->mistake].name, mc_mistakes[worst->mistake].summary, 100.0 * share,
+            mc_mode_names[worst->mode]);
+    (void)fprintf(out, "See the first one:\n\n    ");
+    print_explain(first, "sqlite", explain, out);
 }
 
 static void print_defect(const mc_run_result *result, const mc_defect *defect, FILE *out)
@@ -265,14 +380,21 @@ static void print_limits(const mc_run_result *result, FILE *out)
 
 void mc_report_table(const mc_run_result *result, const char *explain, FILE *out)
 {
-    print_head(out);
-    for (uint32_t c = 0; c < result->cell_count; c++) {
+    print_head(result, out);
+    for (uint32_t c = 0; result->sidecars == 0 && c < result->cell_count; c++) {
         print_cell(result, &result->cell[c], out);
     }
-    print_totals(result, out);
+    if (result->sidecars != 0) {
+        print_groups(result, out);
+    }
+    (void)fputc('\n', out);
+    print_sum(result, NULL, out);
     print_labels(result, out);
     print_control(result, out);
     print_limits(result, out);
     print_failures(result, explain, out);
-    print_sentence(result, explain, out);
+    if (result->sidecars == 0 || (result->sidecars & 1u << MC_MISTAKE_AS_IS) != 0) {
+        print_sentence(result, explain, out);
+    }
+    print_mistake(result, explain, out);
 }
