@@ -12,25 +12,6 @@ corpus=${CORPUS:-$top/corpus}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# name :: file :: substitution (perl, the file as one string) :: modes
-mutants() {
-    cat <<'END'
-journal-never-hot :: journal.c :: s/journal\.data\[0\] == 0/journal.size > 0/ :: delete truncate persist
-last-record-left-out :: journal.c :: s/i < play->count &&/i + 1 < play->count &&/ :: delete truncate persist
-super-journal-ignored :: journal.c :: s/if \(!super\.exists \|\| super\.size == 0\)/if (false)/ :: delete truncate persist
-second-header-not-found :: journal.c :: s/if \(at == 0 && !read_first/if (at > 0) { return "end"; } if (!read_first/ :: delete truncate persist
-header-not-a-sector :: journal.c :: s/seek\(reader, at \+ play->sector_size\)/seek(reader, at + 28)/ :: delete truncate persist
-record-one-page-off :: recover.c :: s/\(record->page_number - 1\) \* ratio/record->page_number * ratio/ :: delete truncate persist
-header-of-torn-main :: recover.c :: s/else if \(record != NULL\)/else if (record != NULL && frame != 0)/ :: delete truncate persist
-wal-ignored :: wal.c :: s/wal->usable = true/wal->usable = false/ :: wal
-frames-past-the-commit :: wal.c :: s/if \(database_pages != 0\) \{\s*wal->commit_frames = wal->valid_frames;/wal->commit_frames = wal->valid_frames; if (database_pages != 0) {/ :: wal
-old-frames-count :: wal.c :: s/if \(mc_bytes_get_be32\(frame \+ (8|16)\)/if (false && mc_bytes_get_be32(frame + $1)/g :: wal
-last-frame-left-out :: recover.c :: s/frame = 1; frame <= r->wal\.commit_frames/frame = 1; frame < r->wal.commit_frames/ :: wal
-oldest-frame-wins :: recover.c :: s/for \(uint32_t frame = 1; frame <= r->wal\.commit_frames; frame\+\+\)/for (uint32_t frame = r->wal.commit_frames; frame > 0; frame--)/ :: wal
-oldest-page-1-counts :: recover.c :: s/for \(uint32_t frame = r->wal\.commit_frames; frame > 0; frame--\)/for (uint32_t frame = 1; frame <= r->wal.commit_frames; frame++)/ :: wal
-END
-}
-
 # The command that ninja links the program with.
 link_command() {
     ninja -C "$build" -t commands midcommit | tail -n 1
@@ -50,10 +31,12 @@ kill_one() {
         echo "$name: the defect does not apply to core/$file any more"
         return 1
     fi
-    (cd "$build" && eval "$(compile_command "$file" | sed "s# -o [^ ]*# -o $work/mutant.o#; s# -c .*# -c $work/core/$file#; s#-Werror##")" \
-        2>"$work/warnings") || { cat "$work/warnings"; return 1; }
-    (cd "$build" && eval "$(link_command | sed "s# -o midcommit# -o $work/midcommit $work/mutant.o#")") ||
-        return 1
+    (
+        cd "$build"
+        eval "$(compile_command "$file" |
+            sed "s# -o [^ ]*# -o $work/mutant.o#; s# -c .*# -c $work/core/$file#; s#-Werror##")"
+        eval "$(link_command | sed "s# -o midcommit# -o $work/midcommit $work/mutant.o#")"
+    ) 2>"$work/warnings" || { cat "$work/warnings"; return 1; }
     "$work/midcommit" replay "$corpus" >"$work/replayed" 2>&1 || true
     changed=$(grep '^CHANGED' "$work/replayed" || true)
     for mode in $modes; do
@@ -72,6 +55,6 @@ failed=0
 while IFS=$'\x01' read -r name file substitution modes; do
     count=$((count + 1))
     kill_one "$name" "$file" "$substitution" "$modes" || failed=$((failed + 1))
-done < <(mutants | sed $'s/ :: /\x01/g')
+done < <(grep -v '^#' "$top/harness/test/mutants.list" | sed $'s/ :: /\x01/g')
 echo "$count defects planted, $((count - failed)) noticed"
 [ "$failed" = 0 ] && [ "$count" -ge 10 ]

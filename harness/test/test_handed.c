@@ -212,7 +212,8 @@ static void stories_say_what_was_done(void **unused)
         mc_judge_options options = {
             .record = &record, .importers = &importers, .sidecars = 1u << mistake};
         for (uint32_t subject = 0; subject < 4; subject++) {
-            check(mc_story_tell(&options, point, cut, subject, NULL, &story, &error), &error);
+            mc_story_request request = {.point = point, .cut = cut, .subject = subject};
+            check(mc_story_tell(&options, &request, &story, &error), &error);
             assert_string_equal(story.state, cases[i].state);
             assert_ptr_equal(strstr(story.handed, cases[i].handed), story.handed);
             assert_ptr_equal(strstr(story.effect, cases[i].effect), story.effect);
