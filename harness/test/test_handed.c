@@ -255,7 +255,8 @@ static void wrong_names_are_refused(void **unused)
         .workload = "inplace", .mode = MC_MODE_DELETE, .sync = MC_SYNC_FULL, .page_size = 4096};
     mc_judge_options options = {
         .record = &record, .importers = &importers, .sidecars = 1u << mc_mistake_find("no-wal")};
-    assert_int_equal(mc_story_tell(&options, 155, 0, 0, NULL, &story, &error), MC_USAGE);
+    mc_story_request request = {.point = 155};
+    assert_int_equal(mc_story_tell(&options, &request, &story, &error), MC_USAGE);
     assert_string_equal(error.text, "explain: no-wal changes nothing in this state");
     mc_importers_free(&importers);
     mc_arena_free(&arena);
