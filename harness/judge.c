@@ -189,6 +189,10 @@ static mc_status first_meeting(mc_judging *j, const mc_crash *crash, mc_error *e
         } else if (j->trace.is_kv || kind > MC_IMPORTER_RECOVER) {
             status = mc_judging_outcome(j, i, &row[i + 1], error);
         }
+        if (kind == MC_IMPORTER_EXEC || kind == MC_IMPORTER_SO) {
+            j->cell->tally[i].ran++;
+            j->cell->tally[i].nanoseconds += j->nanoseconds;
+        }
         if (status == MC_OK && kind == MC_IMPORTER_RECOVER) {
             status = meet_control(j, crash, &row[0], i, error);
         }

@@ -285,9 +285,11 @@ static mc_status run_one_shot(mc_judging *j, const mc_chosen *chosen, uint32_t d
 {
     mc_import import = {0};
     mc_status status;
+    uint64_t took = 0;
     if (chosen->kind == MC_IMPORTER_EXEC) {
-        status = mc_importers_exec(chosen, &j->trace.base, j->trace.database[database],
-                                   j->trace.is_kv ? &j->store : NULL, &j->arena, &import, error);
+        status =
+            mc_importers_exec(chosen, &j->trace.base, j->trace.database[database],
+                              j->trace.is_kv ? &j->store : NULL, &j->arena, &import, &took, error);
     } else {
         mc_input input = {.kind = j->trace.is_kv ? MC_INPUT_STORE : MC_INPUT_FILES};
         if (j->trace.is_kv) {
@@ -300,9 +302,12 @@ static mc_status run_one_shot(mc_judging *j, const mc_chosen *chosen, uint32_t d
             mc_disk_files(&j->trace.base, j->trace.database[database], &input.files);
         }
         memset(error, 0, sizeof *error);
+        took = mc_importers_clock();
         status = chosen->core->import(&input, &j->arena, &import, error);
+        took = mc_importers_clock() - took;
         status = check_answer(chosen, status, &import, error);
     }
+    j->nanoseconds += took;
     j->given[database] = import.image;
     return status;
 }
@@ -329,6 +334,7 @@ static mc_status outcome_one_shot(mc_judging *j, const mc_chosen *chosen, mc_out
                                   mc_error *error)
 {
     mc_arena_reset(&j->arena);
+    j->nanoseconds = 0;
     for (uint32_t d = 0; d < j->trace.database_count; d++) {
         mc_status status = run_one_shot(j, chosen, d, error);
         bool failed = status == MC_IO && chosen->kind == MC_IMPORTER_EXEC;

@@ -36,6 +36,7 @@ typedef struct mc_judging {
     mc_outcome *stored; /* stored[state * (importers + 1)]: the control's, then each importer's */
     uint32_t state_count;
     uint32_t state_capacity;
+    uint64_t nanoseconds;   /* that one program or library took on one state */
     const char *crash_name; /* "kill" or "kv" */
     const char *sync_name;
     mc_cell *cell;

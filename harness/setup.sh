@@ -53,8 +53,12 @@ module lmdb liblmdb-dev
 module jansson libjansson-dev
 END
         ;;
-    test)
+    run)
         needs_of build
+        echo "command sqlite3 sqlite3"
+        ;;
+    test)
+        needs_of run
         echo "module cmocka libcmocka-dev"
         ;;
     ci)
