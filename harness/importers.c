@@ -363,6 +363,27 @@ static mc_status run_command(const mc_chosen *chosen, const char *path, int *cod
     return MC_OK;
 }
 
+/* All pages that lie in out.db, also those that its header does not count: a check that compares
+ * the two must be able to notice. */
+static mc_status take_whole_file(const uint8_t *data, size_t size, mc_arena *arena, mc_image *out,
+                                 mc_error *error)
+{
+    size_t count = out->page_size == 0 ? 0 : size / out->page_size;
+    if (count <= out->page_count || count > UINT32_MAX) {
+        return MC_OK;
+    }
+    const uint8_t **page = mc_arena_calloc(arena, count, sizeof *page);
+    if (page == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "importer: out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        page[i] = data + i * out->page_size;
+    }
+    out->page = page;
+    out->page_count = (uint32_t)count;
+    return MC_OK;
+}
+
 static mc_status read_output(int dir, const char *command, mc_arena *arena, mc_import *out,
                              mc_error *error)
 {
@@ -393,6 +414,9 @@ static mc_status read_output(int dir, const char *command, mc_arena *arena, mc_i
     mc_files files = {.main = {true, data, size}};
     mc_error why;
     mc_status status = mc_recover_files(&files, arena, out, &why);
+    if (status == MC_OK) {
+        return take_whole_file(data, size, arena, &out->image, error);
+    }
     return status == MC_REFUSED
                ? mc_fail(error, MC_MALFORMED, "unreadable-output", "importer: %s", why.text)
                : status;

@@ -343,8 +343,10 @@ static mc_status outcome_one_shot(mc_judging *j, const mc_chosen *chosen, mc_out
             return MC_OK;
         }
         if (status == MC_MALFORMED) {
+            /* The checks of SQLite do not say ok of what it does not open. */
             *out = (mc_outcome){.kind = MC_OUTCOME_OTHER,
-                                .noticed = MC_NOTICED_HEADER | MC_NOTICED_UNREADABLE};
+                                .noticed = MC_NOTICED_HEADER | MC_NOTICED_QUICK_CHECK |
+                                           MC_NOTICED_INTEGRITY_CHECK | MC_NOTICED_UNREADABLE};
             return MC_OK;
         }
         if (status != MC_OK) {
