@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "crashsim/workload.h"
 #include "harness/cases.h"
+#include "harness/fieldset.h"
 #include "harness/handover.h"
 #include "harness/outfile.h"
 #include "reports/report.h"
@@ -20,7 +21,7 @@ static const mc_option table[] = {
     {"mode", "LIST", "journal modes: delete, truncate, persist, memory, off, wal", "delete,wal"},
     {"sync", "LEVEL", "off, normal, full or extra; kv defaults to normal, as v1 ran", "full"},
     {"crash", "LIST", "crash models: kill, kv (or kv:journal, kv:batch, kv:batch-128)", "kill,kv"},
-    {"importer", "LIST", "reject, abandon, recover, sqlite, exec:CMD, so:PATH",
+    {"importer", "LIST", "reject, abandon, recover, sqlite, exec:CMD, so:PATH, @field; see --list",
      "reject,abandon,recover,sqlite"},
     {"workload", "LIST", "names or FILE.sql; see --list", NULL},
     {"sidecars", "LIST", "mistakes in handing files over: all, or a list; see the manual", NULL},
@@ -36,7 +37,7 @@ static const mc_option table[] = {
     {"results", "FILE", "one JSON line per finished task, appended", NULL},
     {"resume", NULL, "go on with what --results holds", NULL},
     {"quiet", NULL, "no table and no progress", NULL},
-    {"list", NULL, "print the workloads and end", NULL},
+    {"list", NULL, "print the workloads and the ready importers, and end", NULL},
     {"cases", "DIR", "write one case file per signature there", NULL},
     {"clean", NULL, "findings and cases of clean verdicts, too", NULL},
     {"html", "FILE", "not yet: the report page", NULL},
@@ -199,10 +200,14 @@ static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error
     return check_outputs(a, error);
 }
 
-static void list_workloads(void)
+static void list_names(void)
 {
     for (const mc_workload *w = mc_workloads; w->name != NULL; w++) {
         printf("%-11s %s\n", w->name, w->summary);
+    }
+    printf("\nimporters that people use, each alone or all as %s:\n", MC_FIELDSET_ALL);
+    for (const mc_field_row *row = mc_field_rows; row->script != NULL; row++) {
+        printf("%-11s %s\n", row->name, row->summary);
     }
 }
 
@@ -273,7 +278,7 @@ int mc_command_run(int argc, char **argv)
         return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);
     }
     if (mc_options_given(&a, "list")) {
-        list_workloads();
+        list_names();
         return MC_EXIT_OK;
     }
     mc_run_result result = {0};

@@ -28,7 +28,7 @@ typedef struct fact {
 } fact;
 static const fact facts[] = {
     {"signature", FACT_TEXT, 199},
-    {"state", FACT_TEXT, 119},
+    {"state", FACT_TEXT, 159},
     {"importer", FACT_TEXT, 4095},
     {"sqlite", FACT_TEXT, 31},
     {"workload", FACT_TEXT, 4095},

@@ -3,6 +3,7 @@
 #include "core/recover.h"
 #include "crashsim/dump.h"
 #include "harness/broken.h"
+#include "harness/fieldset.h"
 
 #include <assert.h>
 #include <dlfcn.h>
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_REFUSED = 3, PATH_BYTES = 4096, TIME_LIMIT_MS = 60000 };
@@ -105,8 +107,52 @@ static mc_status find_program(mc_chosen *chosen, mc_arena *arena, mc_error *erro
     return MC_OK;
 }
 
-static mc_status choose(const char *item, mc_chosen *chosen, mc_arena *arena, mc_error *error)
+/* A ready importer that is a program. MC_REFUSED: the machine's sqlite3 program cannot do it. */
+static mc_status find_script(const mc_field_row *row, mc_chosen *chosen, mc_importers *out,
+                             mc_error *error)
 {
+    char path[PATH_BYTES];
+    bool able = false;
+    mc_status status = mc_fieldset_script(row, path, sizeof path, error);
+    status =
+        status == MC_OK ? mc_fieldset_shell(out->shell, sizeof out->shell, &able, error) : status;
+    if (status == MC_OK && !able) {
+        status = mc_fail(error, MC_REFUSED, "sqlite3",
+                         "--importer %s: the sqlite3 program (%s) was built without sqlite_dbpage",
+                         row->name, out->shell);
+        out->shell[0] = '\0';
+    }
+    if (status != MC_OK) {
+        return status;
+    }
+    size_t size = strlen(path) + 1;
+    char *kept = mc_arena_alloc(&out->arena, size);
+    if (kept == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "importer: out of memory");
+    }
+    chosen->program = memcpy(kept, path, size);
+    return MC_OK;
+}
+
+static mc_status choose_ready(const char *item, mc_importers *out, mc_error *error)
+{
+    const mc_field_row *row = mc_fieldset_find(item);
+    if (row == NULL) {
+        return mc_fail(error, MC_USAGE, "importer",
+                       "--importer: \"%s\" is no ready importer; see midcommit run --list", item);
+    }
+    mc_chosen chosen = {.kind = MC_IMPORTER_EXEC, .name = row->name, .command = row->name};
+    mc_status status = row->run == NULL ? find_script(row, &chosen, out, error) : MC_OK;
+    if (status == MC_OK) {
+        out->ready = true;
+        out->chosen[out->count] = chosen;
+    }
+    return status;
+}
+
+static mc_status choose(const char *item, mc_importers *out, mc_error *error)
+{
+    mc_chosen *chosen = &out->chosen[out->count];
     chosen->name = item;
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
         if (strcmp(item, builtins[i].name) == 0) {
@@ -123,17 +169,35 @@ static mc_status choose(const char *item, mc_chosen *chosen, mc_arena *arena, mc
     if (strncmp(item, "exec:", 5) == 0 && item[5] != '\0') {
         chosen->kind = MC_IMPORTER_EXEC;
         chosen->command = item + 5;
-        return find_program(chosen, arena, error);
+        return find_program(chosen, &out->arena, error);
+    }
+    if (item[0] == '@') {
+        return choose_ready(item, out, error);
     }
     if (strncmp(item, "so:", 3) == 0 && item[3] != '\0') {
         chosen->kind = MC_IMPORTER_SO;
         return load_library(chosen, item + 3, error);
     }
-    return mc_fail(
-        error, MC_USAGE, "importer",
-        "--importer: \"%s\" is none of reject, abandon, recover, sqlite, exec:CMD, so:PATH, "
-        "broken:NAME",
-        item);
+    return mc_fail(error, MC_USAGE, "importer",
+                   "--importer: \"%s\" is none of reject, abandon, recover, sqlite, exec:CMD, "
+                   "so:PATH, @field, broken:NAME",
+                   item);
+}
+
+static mc_status add(const char *item, mc_importers *out, mc_error *error)
+{
+    if (out->count == MC_IMPORTERS_MAX) {
+        return mc_fail(error, MC_USAGE, "importer", "--importer: more than %d importers",
+                       MC_IMPORTERS_MAX);
+    }
+    for (uint32_t i = 0; i < out->count; i++) {
+        if (strcmp(out->chosen[i].name, item) == 0) {
+            return mc_fail(error, MC_USAGE, "importer", "--importer: \"%s\" is named twice", item);
+        }
+    }
+    mc_status status = choose(item, out, error);
+    out->count += status == MC_OK;
+    return status;
 }
 
 mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error)
@@ -147,21 +211,19 @@ mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *erro
     }
     memcpy(copy, list, size);
     for (char *item = next_item(&copy); item != NULL; item = next_item(&copy)) {
-        if (out->count == MC_IMPORTERS_MAX) {
-            return mc_fail(error, MC_USAGE, "importer", "--importer: more than %d importers",
-                           MC_IMPORTERS_MAX);
-        }
-        for (uint32_t i = 0; i < out->count; i++) {
-            if (strcmp(out->chosen[i].name, item) == 0) {
-                return mc_fail(error, MC_USAGE, "importer", "--importer: \"%s\" is named twice",
-                               item);
+        bool all = strcmp(item, MC_FIELDSET_ALL) == 0;
+        const mc_field_row *row = mc_field_rows;
+        mc_status status = all ? MC_OK : add(item, out, error);
+        for (; all && status == MC_OK && row->script != NULL; row++) {
+            status = add(row->name, out, error);
+            if (status == MC_REFUSED) {
+                out->left = row->name;
+                status = MC_OK;
             }
         }
-        mc_status status = choose(item, &out->chosen[out->count], &out->arena, error);
         if (status != MC_OK) {
             return status;
         }
-        out->count++;
     }
     return MC_OK;
 }
@@ -333,6 +395,27 @@ static mc_status run_command(const mc_chosen *chosen, const char *path, int *cod
     return MC_OK;
 }
 
+/* All pages that lie in out.db, also those that its header does not count: a check that compares
+ * the two must be able to notice. */
+static mc_status take_whole_file(const uint8_t *data, size_t size, mc_arena *arena, mc_image *out,
+                                 mc_error *error)
+{
+    size_t count = out->page_size == 0 ? 0 : size / out->page_size;
+    if (count <= out->page_count || count > UINT32_MAX) {
+        return MC_OK;
+    }
+    const uint8_t **page = mc_arena_calloc(arena, count, sizeof *page);
+    if (page == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "importer: out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        page[i] = data + i * out->page_size;
+    }
+    out->page = page;
+    out->page_count = (uint32_t)count;
+    return MC_OK;
+}
+
 static mc_status read_output(int dir, const char *command, mc_arena *arena, mc_import *out,
                              mc_error *error)
 {
@@ -363,6 +446,9 @@ static mc_status read_output(int dir, const char *command, mc_arena *arena, mc_i
     mc_files files = {.main = {true, data, size}};
     mc_error why;
     mc_status status = mc_recover_files(&files, arena, out, &why);
+    if (status == MC_OK) {
+        return take_whole_file(data, size, arena, &out->image, error);
+    }
     return status == MC_REFUSED
                ? mc_fail(error, MC_MALFORMED, "unreadable-output", "importer: %s", why.text)
                : status;
@@ -376,14 +462,22 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
     return remove(path);
 }
 
-static mc_status run_in(const mc_chosen *chosen, const char *path, int dir, const mc_disk *disk,
-                        const char *main_name, const mc_kvstore *store, mc_arena *arena,
-                        mc_import *out, mc_error *error)
+uint64_t mc_importers_clock(void)
 {
-    mc_status status =
-        store != NULL ? stage_store(path, store, error) : stage_disk(dir, disk, main_name, error);
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static mc_status run_in(const mc_chosen *chosen, const char *path, int dir, mc_arena *arena,
+                        mc_import *out, uint64_t *nanoseconds, mc_error *error)
+{
     int code = 0;
-    status = status == MC_OK ? run_command(chosen, path, &code, error) : status;
+    const mc_field_row *ready = mc_fieldset_find(chosen->name);
+    bool here = ready != NULL && ready->run != NULL;
+    uint64_t start = mc_importers_clock();
+    mc_status status = here ? ready->run(path, error) : run_command(chosen, path, &code, error);
+    *nanoseconds = mc_importers_clock() - start;
     if (status != MC_OK) {
         return status;
     }
@@ -440,17 +534,20 @@ void mc_importers_remove_scratch(char *scratch)
 
 mc_status mc_importers_exec(const mc_chosen *chosen, const mc_disk *disk, const char *main_name,
                             const mc_kvstore *store, mc_arena *arena, mc_import *out,
-                            mc_error *error)
+                            uint64_t *nanoseconds, mc_error *error)
 {
     assert(chosen->kind == MC_IMPORTER_EXEC);
+    *nanoseconds = 0;
     char path[PATH_BYTES];
     mc_status status = make_folder(path, error);
     if (status != MC_OK) {
         return status;
     }
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    status = dir < 0 ? io_error(error, "open", path)
-                     : run_in(chosen, path, dir, disk, main_name, store, arena, out, error);
+    status = dir < 0         ? io_error(error, "open", path)
+             : store != NULL ? stage_store(path, store, error)
+                             : stage_disk(dir, disk, main_name, error);
+    status = status == MC_OK ? run_in(chosen, path, dir, arena, out, nanoseconds, error) : status;
     if (dir >= 0) {
         (void)close(dir);
     }

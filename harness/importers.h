@@ -11,7 +11,9 @@
  *                                 the directory as its argument; otherwise CMD is a shell command
  *                                 with the directory as $1
  *     so:PATH                     a shared library that exports midcommit_importer()
- *     broken:NAME                a recovery with one mistake (broken.h) */
+ *     @cp and others, @field      ready ones, in the same folder and under the same rules as exec:
+ *                                 (harness/fieldset.h); all of them
+ *     broken:NAME                 a recovery with one mistake (broken.h) */
 #ifndef MIDCOMMIT_HARNESS_IMPORTERS_H
 #define MIDCOMMIT_HARNESS_IMPORTERS_H
 
@@ -19,7 +21,9 @@
 #include "crashsim/disk.h"
 #include "crashsim/kvstore.h"
 
-enum { MC_IMPORTERS_MAX = 16 };
+    enum {
+        MC_IMPORTERS_MAX = 24
+    };
 
 typedef enum mc_importer_kind {
     MC_IMPORTER_REJECT,
@@ -35,7 +39,7 @@ typedef struct mc_chosen {
     mc_importer_kind kind;
     const char *name;        /* as given: "recover", "exec:./mine.sh" */
     const mc_importer *core; /* all but sqlite and exec */
-    const char *command;     /* exec: CMD */
+    const char *command;     /* exec: CMD; of a ready script its name again */
     const char *program;     /* exec: absolute path when CMD is an executable file; else null */
 } mc_chosen;
 
@@ -43,10 +47,14 @@ typedef struct mc_importers {
     mc_arena arena; /* owns names */
     mc_chosen chosen[MC_IMPORTERS_MAX];
     uint32_t count;
+    bool ready;       /* a ready one is among them: only files can be imported */
+    char shell[32];   /* version of the sqlite3 program, when a ready one needs it; else "" */
+    const char *left; /* of @field, not among them because that program cannot do it; or null */
 } mc_importers;
 
 /* Parses a comma list ("reject,abandon,so:./mine.so"); a comma inside an exec: command is written
- * "\,". An unknown or repeated name, or a library without the right interface, is MC_USAGE. */
+ * "\,". An unknown or repeated name, or a library without the right interface, is MC_USAGE; a ready
+ * one whose script or sqlite3 program is not there is MC_IO. */
 mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error);
 void mc_importers_free(mc_importers *importers);
 
@@ -58,11 +66,15 @@ mc_status mc_importers_usual(const char *list, mc_importers *out, mc_error *erro
 mc_status mc_importers_scratch(const mc_importers *importers, char **scratch, mc_error *error);
 void mc_importers_remove_scratch(char *scratch); /* and frees it; null is fine */
 
+/* The time that importers are measured with, in nanoseconds. */
+uint64_t mc_importers_clock(void);
+
 /* Runs an exec: importer on the database `main_name` of a disk, or on a store when `store` is not
  * null. The image lies in `arena`. MC_REFUSED: it exited with 3. An out.db that SQLite would not
- * open gives MC_MALFORMED: imported, and unreadable. */
+ * open gives MC_MALFORMED: imported, and unreadable. `*nanoseconds` is the time from the start of
+ * the importer to its end; the files lay there before. */
 mc_status mc_importers_exec(const mc_chosen *chosen, const mc_disk *disk, const char *main_name,
                             const mc_kvstore *store, mc_arena *arena, mc_import *out,
-                            mc_error *error);
+                            uint64_t *nanoseconds, mc_error *error);
 
 #endif

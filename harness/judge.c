@@ -188,6 +188,10 @@ static mc_status first_meeting(mc_judging *j, mc_known *known, const mc_crash *c
         } else if (kind == MC_IMPORTER_RECOVER || !mc_judging_followed(j, i)) {
             status = mc_judging_outcome(j, i, &row[i + 1], error);
         }
+        if (kind == MC_IMPORTER_EXEC || kind == MC_IMPORTER_SO) {
+            j->cell->tally[i].ran++;
+            j->cell->tally[i].nanoseconds += j->nanoseconds;
+        }
         if (status == MC_OK && kind == MC_IMPORTER_RECOVER) {
             status = meet_control(j, crash, &row[0], &row[i + 1], error);
         }

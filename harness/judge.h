@@ -23,6 +23,8 @@ typedef struct mc_tally {
     uint64_t silent;                  /* of torn */
     uint64_t missed;                  /* of torn: integrity_check says ok */
     uint64_t unmet;                   /* not clean though the control is */
+    uint64_t ran;                     /* distinct states on which a program or library was run */
+    uint64_t nanoseconds;             /* ... and the time that took, without staging and judging */
     char first_case[MC_STATE_ID_MAX]; /* the first state that is torn, else stale, else blocked; ""
                                        */
     mc_verdict_kind first_kind;

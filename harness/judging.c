@@ -321,9 +321,11 @@ static mc_status run_one_shot(mc_judging *j, const mc_chosen *chosen, uint32_t d
 {
     mc_import import = {0};
     mc_status status;
+    uint64_t took = 0;
     if (chosen->kind == MC_IMPORTER_EXEC) {
-        status = mc_importers_exec(chosen, &j->trace.base, j->trace.database[database],
-                                   j->trace.is_kv ? &j->store : NULL, &j->arena, &import, error);
+        status =
+            mc_importers_exec(chosen, &j->trace.base, j->trace.database[database],
+                              j->trace.is_kv ? &j->store : NULL, &j->arena, &import, &took, error);
     } else {
         mc_input input = {.kind = j->trace.is_kv ? MC_INPUT_STORE : MC_INPUT_FILES};
         if (j->trace.is_kv) {
@@ -336,9 +338,12 @@ static mc_status run_one_shot(mc_judging *j, const mc_chosen *chosen, uint32_t d
             mc_disk_files(&j->trace.base, j->trace.database[database], &input.files);
         }
         memset(error, 0, sizeof *error);
+        took = mc_importers_clock();
         status = chosen->core->import(&input, &j->arena, &import, error);
+        took = mc_importers_clock() - took;
         status = check_answer(chosen, status, &import, error);
     }
+    j->nanoseconds += took;
     j->given[database] = import.image;
     return status;
 }
@@ -364,6 +369,7 @@ static mc_status outcome_one_shot(mc_judging *j, const mc_chosen *chosen, mc_out
                                   mc_error *error)
 {
     mc_arena_reset(&j->arena);
+    j->nanoseconds = 0;
     for (uint32_t d = 0; d < j->trace.database_count; d++) {
         mc_status status = run_one_shot(j, chosen, d, error);
         bool failed = status == MC_IO && chosen->kind == MC_IMPORTER_EXEC;
@@ -372,8 +378,10 @@ static mc_status outcome_one_shot(mc_judging *j, const mc_chosen *chosen, mc_out
             return MC_OK;
         }
         if (status == MC_MALFORMED) {
+            /* The checks of SQLite do not say ok of what it does not open. */
             *out = (mc_outcome){.kind = MC_OUTCOME_OTHER,
-                                .noticed = MC_NOTICED_HEADER | MC_NOTICED_UNREADABLE};
+                                .noticed = MC_NOTICED_HEADER | MC_NOTICED_QUICK_CHECK |
+                                           MC_NOTICED_INTEGRITY_CHECK | MC_NOTICED_UNREADABLE};
             return MC_OK;
         }
         if (status != MC_OK) {

@@ -44,6 +44,7 @@ typedef struct mc_judging {
     size_t saved_capacity;
     mc_handover handover;
     mc_known known[MC_MISTAKES_MAX];    /* by mistake */
+    uint64_t nanoseconds;               /* that one program or library took on one state */
     const char *crash_name;             /* "kill" or "kv" */
     mc_cell *cells;                     /* by rank of the chosen mistakes */
     size_t last_point[MC_MISTAKES_MAX]; /* by rank: the last crash point counted, plus 1 */

@@ -74,6 +74,10 @@ static mc_status add_mode(runner *r, const char *name, const mc_workload *worklo
     }
     bool as_is = r->options->sidecars == 0 || (r->options->sidecars & 1u << MC_MISTAKE_AS_IS) != 0;
     crash &= as_is ? UINT32_MAX : ~(uint32_t)MC_CRASH_KV;
+    if (r->result->importers.ready && (crash & MC_CRASH_KV) != 0) {
+        r->result->kv_not_files = true;
+        return status;
+    }
     bool kv = mode == MC_MODE_DELETE && (workload == NULL || workload->kv);
     if (mode == MC_MODE_DELETE && !kv && (crash & MC_CRASH_KV) != 0) {
         note_skipped(r, name, "kv");
@@ -401,6 +405,8 @@ bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers)
         to->silent += from->silent;
         to->missed += from->missed;
         to->unmet += from->unmet;
+        to->ran += from->ran;
+        to->nanoseconds += from->nanoseconds;
     }
     uint32_t count = cell->finding_count + more->finding_count;
     mc_finding *finding = realloc(cell->finding, (count > 0 ? count : 1) * sizeof *finding);

@@ -81,6 +81,7 @@ typedef struct mc_run_result {
     uint32_t tasks;
     uint32_t resumed;   /* of them, read from the results file */
     bool batch_missing; /* kv was asked for, and this SQLite has no batch-atomic support */
+    bool kv_not_files;  /* kv was asked for, and a ready importer needs files */
     char skipped[400];  /* workload and mode pairs that make no sense together, as a sentence */
     bool failed;        /* an expectation did not hold */
 } mc_run_result;

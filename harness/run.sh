@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/setup.sh"
 
-need build
+need run
 build "$top/build" --preset release
 program=$top/build/midcommit
 [ "$PWD" != "$top" ] || program=build/midcommit # the commands that it prints are then short ones

@@ -45,6 +45,19 @@ static uint64_t fold_workloads(uint64_t hash, const char *list)
     return hash;
 }
 
+/* A ready script may source those of its folder that others share. */
+static uint64_t fold_shared(uint64_t hash, const char *script)
+{
+    static const char *const shared[] = {"sqlite.sh", "header.sh"};
+    int folder = (int)(strrchr(script, '/') - script);
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+        char path[4096];
+        (void)snprintf(path, sizeof path, "%.*s/%s", folder, script, shared[i]);
+        hash = fold_file(hash, path);
+    }
+    return hash;
+}
+
 void mc_run_identity(const mc_run_options *options, const mc_importers *importers, char *out,
                      size_t size)
 {
@@ -54,11 +67,13 @@ void mc_run_identity(const mc_run_options *options, const mc_importers *importer
         const char *path =
             chosen->kind == MC_IMPORTER_SO ? chosen->name + strlen("so:") : chosen->program;
         files = path != NULL ? fold_file(files, path) : files;
+        files = path != NULL && chosen->name[0] == '@' ? fold_shared(files, path) : files;
     }
     int n = snprintf(out, size,
-                     "sqlite=%s importers=%s required=%s txns=%u page=%u cache=%u seed=%" PRIu64
+                     "sqlite=%s%s%s importers=%s required=%s txns=%u page=%u cache=%u seed=%" PRIu64
                      " budget=%" PRIu64 "%s files=%016" PRIx64,
-                     sqlite3_libversion(), options->importers, options->required, options->txns,
+                     sqlite3_libversion(), importers->shell[0] != '\0' ? " shell=" : "",
+                     importers->shell, options->importers, options->required, options->txns,
                      options->page_size, options->cache_pages, options->seed, options->budget,
                      options->clean_too ? " clean" : "", files);
     for (uint32_t i = 0; options->sidecars != 0 && i < mc_mistake_count(options->sidecars); i++) {
@@ -74,10 +89,11 @@ static json_t *encode_tally(const mc_tally *t)
     for (int i = 0; i < MC_VERDICTS; i++) {
         json_array_append_new(verdicts, json_integer((json_int_t)t->verdict[i]));
     }
-    return json_pack("{s:o,s:I,s:I,s:I,s:I,s:I,s:s,s:i}", "verdicts", verdicts, "ahead",
+    return json_pack("{s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s,s:i}", "verdicts", verdicts, "ahead",
                      (json_int_t)t->ahead, "empty", (json_int_t)t->empty, "silent",
                      (json_int_t)t->silent, "missed", (json_int_t)t->missed, "unmet",
-                     (json_int_t)t->unmet, "case", t->first_case, "kind", (int)t->first_kind);
+                     (json_int_t)t->unmet, "ran", (json_int_t)t->ran, "nanoseconds",
+                     (json_int_t)t->nanoseconds, "case", t->first_case, "kind", (int)t->first_kind);
 }
 
 static json_t *encode_finding(const mc_finding *f)
@@ -175,6 +191,8 @@ static void decode_tally(const json_t *object, mc_tally *t, bool *good)
     t->silent = count_of(object, "silent", good);
     t->missed = count_of(object, "missed", good);
     t->unmet = count_of(object, "unmet", good);
+    t->ran = count_of(object, "ran", good);
+    t->nanoseconds = count_of(object, "nanoseconds", good);
     text_of(object, "case", t->first_case, sizeof t->first_case, good);
     uint64_t kind = count_of(object, "kind", good);
     *good = *good && kind < MC_VERDICTS;

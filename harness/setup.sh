@@ -55,8 +55,12 @@ module libarchive libarchive-dev
 module libxml-2.0 libxml2-dev
 END
         ;;
-    test)
+    run)
         needs_of build
+        echo "command sqlite3 sqlite3"
+        ;;
+    test)
+        needs_of run
         echo "module cmocka libcmocka-dev"
         ;;
     ci)

@@ -58,6 +58,27 @@ static void add_finding(json_t *findings, json_t *by_signature, const mc_finding
     json_array_append_new(findings, object);
 }
 
+/* What each program or library took, by importer; empty when none was run. */
+static json_t *costs_json(const mc_run_result *result)
+{
+    json_t *costs = json_array();
+    for (uint32_t i = 0; i < result->importers.count; i++) {
+        uint64_t ran = 0;
+        uint64_t nanoseconds = 0;
+        for (uint32_t c = 0; c < result->cell_count; c++) {
+            ran += result->cell[c].cell.tally[i].ran;
+            nanoseconds += result->cell[c].cell.tally[i].nanoseconds;
+        }
+        if (ran > 0) {
+            json_array_append_new(
+                costs, json_pack("{s:s,s:I,s:I}", "importer", result->importers.chosen[i].name,
+                                 "microseconds_per_state", (json_int_t)(nanoseconds / ran / 1000),
+                                 "states_run", (json_int_t)ran));
+        }
+    }
+    return costs;
+}
+
 char *mc_report_json(const mc_run_result *result)
 {
     json_t *cells = json_array();
@@ -78,12 +99,15 @@ char *mc_report_json(const mc_run_result *result)
     }
     json_decref(by_signature);
     double rate = result->seconds > 0 ? (double)result->states / result->seconds : 0;
-    json_t *root =
-        json_pack("{s:s,s:s,s:I,s:o,s:o,s:{s:I,s:I},s:{s:f,s:f}}", "schema", "midcommit/run/1",
-                  "sqlite", sqlite3_libversion(), "seed", (json_int_t)result->seed, "cells", cells,
-                  "findings", findings, "recover_against_sqlite", "compared", (json_int_t)compared,
-                  "disagreements", (json_int_t)disagreements, "timing", "seconds",
-                  round(result->seconds * 1000) / 1000, "states_per_second", round(rate));
+    json_t *root = json_pack(
+        "{s:s,s:s,s:I,s:o,s:o,s:{s:I,s:I},s:{s:f,s:f,s:o}}", "schema", "midcommit/run/1", "sqlite",
+        sqlite3_libversion(), "seed", (json_int_t)result->seed, "cells", cells, "findings",
+        findings, "recover_against_sqlite", "compared", (json_int_t)compared, "disagreements",
+        (json_int_t)disagreements, "timing", "seconds", round(result->seconds * 1000) / 1000,
+        "states_per_second", round(rate), "importers", costs_json(result));
+    if (root != NULL && result->importers.shell[0] != '\0') {
+        json_object_set_new(root, "sqlite3_program", json_string(result->importers.shell));
+    }
     char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     json_decref(root);
     return text;

@@ -1,10 +1,12 @@
 #include "reports/report.h"
 
 #include "harness/defects.h"
+#include "harness/fieldset.h"
 #include "harness/handover.h"
 #include "reports/shell.h"
 #include "reports/wrap.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -39,6 +41,7 @@ static const char *tail(const char *name, size_t width)
 /* A name that fits its column: "recover", or "exec-2" for the second importer of the list. */
 static const char *label(const mc_run_result *result, uint32_t i, char text[static LABEL_BYTES])
 {
+    assert(i < MC_IMPORTERS_MAX);
     const mc_chosen *chosen = &result->importers.chosen[i];
     if (strlen(chosen->name) < LABEL_BYTES) {
         return chosen->name;
@@ -56,6 +59,35 @@ static void print_labels(const mc_run_result *result, FILE *out)
         if (label(result, i, text) == text) {
             mc_wrap(out, 2, "%s is %s", text, name);
         }
+    }
+}
+
+static void print_cost(const mc_run_result *result, uint32_t i, FILE *out)
+{
+    uint64_t ran = 0;
+    uint64_t nanoseconds = 0;
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        ran += result->cell[c].cell.tally[i].ran;
+        nanoseconds += result->cell[c].cell.tally[i].nanoseconds;
+    }
+    if (ran > 0) {
+        char text[LABEL_BYTES];
+        const mc_field_row *row = mc_fieldset_find(result->importers.chosen[i].name);
+        (void)fprintf(out, "%-9s %8" PRIu64 "  %s%s\n", label(result, i, text),
+                      nanoseconds / ran / 1000, row != NULL ? row->summary : "a program or library",
+                      row != NULL && row->run == NULL ? ", as programs" : "");
+    }
+}
+
+/* What the ready importers are, and what each program or library took on a distinct state. */
+static void print_costs(const mc_run_result *result, FILE *out)
+{
+    if (!result->importers.ready) {
+        return;
+    }
+    (void)fprintf(out, "\n%-9s %8s  %s\n", "importer", "us/state", "what it does");
+    for (uint32_t i = 0; i < result->importers.count; i++) {
+        print_cost(result, i, out);
     }
 }
 
@@ -370,6 +402,14 @@ static void print_limits(const mc_run_result *result, FILE *out)
         (void)fprintf(out, "Nothing was tested: part %u of %u has no task.\n", result->shard,
                       result->shards);
     }
+    if (result->kv_not_files) {
+        (void)fprintf(out, "Not run: kv; the importers of @field read files.\n");
+    }
+    if (result->importers.left != NULL) {
+        (void)fprintf(out,
+                      "Not run: %s; the sqlite3 program here was built without sqlite_dbpage.\n",
+                      result->importers.left);
+    }
     if (result->batch_missing) {
         mc_wrap(out, 0,
                 "Not run: the batch-atomic builds of the v1 VFS; SQLite %s was compiled without "
@@ -390,6 +430,7 @@ void mc_report_table(const mc_run_result *result, const char *explain, FILE *out
     (void)fputc('\n', out);
     print_sum(result, NULL, out);
     print_labels(result, out);
+    print_costs(result, out);
     print_control(result, out);
     print_limits(result, out);
     print_failures(result, explain, out);

@@ -106,3 +106,20 @@ $cc -Wall -Werror -shared -fPIC $(pkg-config --cflags midcommit) "$prefix/like_a
 torn=$(grep -oE '"torn": *[0-9]+' "$prefix/run.json")
 [ "$(echo "$torn" | wc -l)" = 2 ] && [ "$(echo "$torn" | sort -u | wc -l)" = 1 ] &&
     [ "${torn##* }" -gt 0 ] || { echo "abandon and its like differ, or tear nothing: $torn"; exit 1; }
+
+# The scripts of the ready importers are there, and say the same as the program's own steps.
+[ -x "$prefix/share/midcommit/field/cp.sh" ] || { echo "no scripts were installed"; exit 1; }
+"$prefix/bin/midcommit" run --workload inplace --mode delete --crash kill --txns 1 --budget 1 --json - \
+    --importer "@cp,exec:$prefix/share/midcommit/field/cp.sh" >"$prefix/run.json"
+torn=$(grep -oE '"torn": *[0-9]+' "$prefix/run.json")
+[ "$(echo "$torn" | wc -l)" = 2 ] && [ "$(echo "$torn" | sort -u | wc -l)" = 1 ] ||
+    { echo "@cp and its script differ: $torn"; exit 1; }
+mkdir "$prefix/fake"
+printf '#!/bin/sh\necho 1\ncp main.db out.db 2>why.txt || true\n' >"$prefix/fake/sqlite3"
+chmod 755 "$prefix/fake/sqlite3"
+printf '#!/bin/sh\nexit 3\n' >"$prefix/share/midcommit/field/recover.sh"
+chmod 755 "$prefix/share/midcommit/field/recover.sh"
+PATH=$prefix/fake:$PATH "$prefix/bin/midcommit" run --workload inplace --mode delete --crash kill \
+    --txns 1 --budget 1 --json - --importer @.recover >"$prefix/run.json"
+grep -qE '"blocked": *[1-9]' "$prefix/run.json" ||
+    { echo "the installed program runs other scripts than those beside it"; exit 1; }

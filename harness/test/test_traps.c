@@ -15,7 +15,7 @@ static void judge_cell(const mc_record_options *record, const char *list, mc_cel
     mc_error error = {0};
     *cell = (mc_cell){0};
     walk_check(mc_importers_parse(list, &importers, &error), &error, list);
-    mc_judge_options options = {record, &importers, 1, 0, 0};
+    mc_judge_options options = {.record = record, .importers = &importers, .required = 1};
     walk_check(mc_judge(&options, cell, &error), &error, record->workload);
     mc_importers_free(&importers);
 }
