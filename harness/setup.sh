@@ -58,6 +58,7 @@ END
     test)
         needs_of build
         echo "module cmocka libcmocka-dev"
+        echo "command sqlite3 sqlite3"
         ;;
     ci)
         needs_of test
