@@ -62,6 +62,7 @@ END
     test)
         needs_of run
         echo "module cmocka libcmocka-dev"
+        echo "command sqlite3 sqlite3"
         ;;
     ci)
         needs_of test
