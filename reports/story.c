@@ -17,9 +17,9 @@ static void print_window(const mc_story *story, FILE *out)
     for (uint32_t i = 0; i < story->op_count; i++) {
         const mc_story_op *op = &story->op[i];
         if (op->statement != NULL) {
-            (void)fprintf(out, "         %.88s\n", op->statement);
+            (void)fprintf(out, "         %.90s\n", op->statement);
         }
-        (void)fprintf(out, "%s %5zu  %.88s\n", op->crash ? ">>" : "  ", op->number, op->text);
+        (void)fprintf(out, "%s %5zu  %.90s\n", op->crash ? ">>" : "  ", op->number, op->text);
         if (op->crash) {
             const char *plus = strrchr(story->state, '+');
             (void)fprintf(
