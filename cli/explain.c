@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cli/options.h"
+#include "harness/replay.h"
 #include "reports/report.h"
 
 static const mc_option table[] = {
@@ -99,19 +100,6 @@ static mc_status explain_state(const mc_arguments *a, mc_error *error)
     return status;
 }
 
-/* A name in a comma list: a comma inside is written "\,". */
-static void list_item(const char *name, char *item, size_t size)
-{
-    size_t have = 0;
-    for (const char *at = name; *at != '\0' && have + 3 < size; at++) {
-        if (*at == ',') {
-            item[have++] = '\\';
-        }
-        item[have++] = *at;
-    }
-    item[have] = '\0';
-}
-
 /* A case; its own importer unless another is asked for. A case may come from anywhere, so what it
  * names is not run unless the user names it. */
 static mc_status explain_case(const mc_arguments *a, mc_error *error)
@@ -131,17 +119,24 @@ static mc_status explain_case(const mc_arguments *a, mc_error *error)
     mc_importers importers = {0};
     mc_story story = {0};
     mc_story_request request = {.folder = mc_options_get(a, "output")};
-    char own[8192];
-    list_item(mc_case_text(&c, "importer"), own, sizeof own);
+    char own[8400] = "";
     bool asked = mc_options_given(a, "importer");
-    if (!asked && (strncmp(own, "exec:", 5) == 0 || strncmp(own, "so:", 3) == 0)) {
+    if (!mc_replay_list(own, sizeof own, mc_case_text(&c, "importer")) && !asked) {
+        status = mc_fail(error, MC_MALFORMED, "case-facts", "%s: its importer has no usable name",
+                         a->operand[0]);
+    }
+    if (status == MC_OK && !asked &&
+        (strncmp(own, "exec:", 5) == 0 || strncmp(own, "so:", 3) == 0)) {
         status =
             mc_fail(error, MC_USAGE, "importer",
                     "%s: its importer %.100s runs only if --importer names it", a->operand[0], own);
     }
-    status = status == MC_OK ? choose(asked ? mc_options_get(a, "importer") : own, &importers,
-                                      &request.subject, error)
-                             : status;
+    if (status == MC_OK) {
+        status = choose(asked ? mc_options_get(a, "importer") : own, &importers, &request.subject,
+                        error);
+        status = status == MC_USAGE && !asked ? MC_MALFORMED : status; /* not the user's word */
+        error->status = status != MC_OK ? status : error->status;
+    }
     status = status == MC_OK ? mc_story_of_case(&c, &importers, &request, &story, error) : status;
     if (status == MC_OK) {
         mc_story_place place = {.program = program_invocation_name,

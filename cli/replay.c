@@ -30,17 +30,6 @@ static mc_status write_junit(const mc_replay *replay, const char *path, mc_error
     return status;
 }
 
-/* A report must not take the place of a case. */
-static mc_status check_junit(const mc_replay *replay, const char *path, mc_error *error)
-{
-    for (uint32_t i = 0; path != NULL && i < replay->count; i++) {
-        if (mc_outfile_same(path, replay->replayed[i].path)) {
-            return mc_fail(error, MC_USAGE, "same-file", "--junit: %s is a case, too", path);
-        }
-    }
-    return MC_OK;
-}
-
 int mc_command_replay(int argc, char **argv)
 {
     mc_arguments a;
@@ -63,23 +52,23 @@ int mc_command_replay(int argc, char **argv)
         status = mc_options_number(&a, "jobs", 1, 64, &jobs, &error);
     }
     mc_replay replay = {0};
+    const char *junit = mc_options_get(&a, "junit");
     mc_replay_options options = {.path = (const char *const *)a.operand,
                                  .path_count = (uint32_t)a.operand_count,
                                  .allowed = mc_options_get(&a, "importer"),
+                                 .report = junit,
                                  .jobs = (uint32_t)jobs,
                                  .accept = mc_options_given(&a, "accept")};
-    const char *junit = mc_options_get(&a, "junit");
     status = status == MC_OK ? mc_replay_run(&options, &replay, &error) : status;
-    status = status == MC_OK ? check_junit(&replay, junit, &error) : status;
+    if (status == MC_OK && (junit == NULL || strcmp(junit, "-") != 0)) {
+        mc_report_replay(&replay, program_invocation_name, mc_options_given(&a, "quiet"), stdout);
+    }
     if (status == MC_OK && junit != NULL) {
         status = write_junit(&replay, junit, &error);
     }
     if (status != MC_OK) {
         mc_replay_free(&replay);
         return mc_options_fail(&error);
-    }
-    if (junit == NULL || strcmp(junit, "-") != 0) {
-        mc_report_replay(&replay, program_invocation_name, mc_options_given(&a, "quiet"), stdout);
     }
     int exit_status = replay.failed > 0    ? MC_EXIT_FAILED
                       : replay.changed > 0 ? MC_EXIT_FINDING
