@@ -7,6 +7,7 @@
 
 #include "cli/options.h"
 #include "harness/casefound.h"
+#include "harness/replay.h"
 #include "reports/report.h"
 
 static const mc_option table[] = {
@@ -103,19 +104,6 @@ static mc_status explain_state(const mc_arguments *a, mc_error *error)
     return status;
 }
 
-/* A name in a comma list: a comma inside is written "\,". */
-static void list_item(const char *name, char *item, size_t size)
-{
-    size_t have = 0;
-    for (const char *at = name; *at != '\0' && have + 3 < size; at++) {
-        if (*at == ',') {
-            item[have++] = '\\';
-        }
-        item[have++] = *at;
-    }
-    item[have] = '\0';
-}
-
 /* Tells the story of a case. */
 static mc_status tell_case(const mc_arguments *a, const mc_case *c, bool is_file,
                            const char *subject, mc_error *error)
@@ -124,6 +112,10 @@ static mc_status tell_case(const mc_arguments *a, const mc_case *c, bool is_file
     mc_story story = {0};
     mc_story_request request = {.folder = mc_options_get(a, "output")};
     mc_status status = choose(subject, &importers, &request.subject, error);
+    if (status == MC_USAGE && !mc_options_given(a, "importer")) {
+        status = MC_MALFORMED; /* not the user's word */
+        error->status = status;
+    }
     status = status == MC_OK ? mc_story_of_case(c, &importers, &request, &story, error) : status;
     if (status == MC_OK) {
         mc_story_place place = {.program = program_invocation_name,
@@ -154,7 +146,7 @@ static mc_status refuse_recorded(const mc_arguments *a, mc_error *error)
 static mc_status explain_case(const mc_arguments *a, mc_error *error)
 {
     mc_case c = {0};
-    char own[8192];
+    char own[8400] = "";
     mc_status status = refuse_recorded(a, error);
     if (status == MC_OK && mc_options_given(a, "save")) {
         status = mc_fail(error, MC_USAGE, "usage", "explain: --save: it is a case already");
@@ -163,9 +155,13 @@ static mc_status explain_case(const mc_arguments *a, mc_error *error)
     if (status != MC_OK) {
         return status;
     }
-    list_item(mc_case_text(&c, "importer"), own, sizeof own);
     bool asked = mc_options_given(a, "importer");
-    if (!asked && (strncmp(own, "exec:", 5) == 0 || strncmp(own, "so:", 3) == 0)) {
+    if (!mc_replay_list(own, sizeof own, mc_case_text(&c, "importer")) && !asked) {
+        status = mc_fail(error, MC_MALFORMED, "case-facts", "%s: its importer has no usable name",
+                         a->operand[0]);
+    }
+    if (status == MC_OK && !asked &&
+        (strncmp(own, "exec:", 5) == 0 || strncmp(own, "so:", 3) == 0)) {
         status =
             mc_fail(error, MC_USAGE, "importer",
                     "%s: its importer %.100s runs only if --importer names it", a->operand[0], own);

@@ -51,19 +51,6 @@ static mc_status write_table(const mc_replay *replay, const char *root, const ch
     return status;
 }
 
-/* A report must not take the place of a case. */
-static mc_status check_output(const mc_arguments *a, const char *name, const mc_replay *replay,
-                              mc_error *error)
-{
-    const char *path = mc_options_get(a, name);
-    for (uint32_t i = 0; path != NULL && i < replay->count; i++) {
-        if (mc_outfile_same(path, replay->replayed[i].path)) {
-            return mc_fail(error, MC_USAGE, "same-file", "--%s: %s is a case, too", name, path);
-        }
-    }
-    return MC_OK;
-}
-
 int mc_command_replay(int argc, char **argv)
 {
     mc_arguments a;
@@ -86,16 +73,20 @@ int mc_command_replay(int argc, char **argv)
         status = mc_options_number(&a, "jobs", 1, 64, &jobs, &error);
     }
     mc_replay replay = {0};
+    const char *junit = mc_options_get(&a, "junit");
+    const char *table_path = mc_options_get(&a, "table");
     mc_replay_options options = {.path = (const char *const *)a.operand,
                                  .path_count = (uint32_t)a.operand_count,
                                  .allowed = mc_options_get(&a, "importer"),
+                                 .report = {junit, table_path},
                                  .jobs = (uint32_t)jobs,
                                  .accept = mc_options_given(&a, "accept")};
-    const char *junit = mc_options_get(&a, "junit");
     status = status == MC_OK ? mc_replay_run(&options, &replay, &error) : status;
-    const char *table_path = mc_options_get(&a, "table");
-    status = status == MC_OK ? check_output(&a, "junit", &replay, &error) : status;
-    status = status == MC_OK ? check_output(&a, "table", &replay, &error) : status;
+    bool taken = (junit != NULL && strcmp(junit, "-") == 0) ||
+                 (table_path != NULL && strcmp(table_path, "-") == 0);
+    if (status == MC_OK && !taken) {
+        mc_report_replay(&replay, program_invocation_name, mc_options_given(&a, "quiet"), stdout);
+    }
     if (status == MC_OK && junit != NULL) {
         status = write_junit(&replay, junit, &error);
     }
@@ -105,11 +96,6 @@ int mc_command_replay(int argc, char **argv)
     if (status != MC_OK) {
         mc_replay_free(&replay);
         return mc_options_fail(&error);
-    }
-    bool taken = (junit != NULL && strcmp(junit, "-") == 0) ||
-                 (table_path != NULL && strcmp(table_path, "-") == 0);
-    if (!taken) {
-        mc_report_replay(&replay, program_invocation_name, mc_options_given(&a, "quiet"), stdout);
     }
     int exit_status = replay.failed > 0    ? MC_EXIT_FAILED
                       : replay.changed > 0 ? MC_EXIT_FINDING

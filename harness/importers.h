@@ -21,9 +21,7 @@
 #include "crashsim/disk.h"
 #include "crashsim/kvstore.h"
 
-    enum {
-        MC_IMPORTERS_MAX = 24
-    };
+enum { MC_IMPORTERS_MAX = 24 };
 
 typedef enum mc_importer_kind {
     MC_IMPORTER_REJECT,

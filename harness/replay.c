@@ -1,6 +1,7 @@
 #include "harness/replay.h"
 
 #include "harness/casejudge.h"
+#include "harness/outfile.h"
 #include "harness/tasks.h"
 
 #include <assert.h>
@@ -33,7 +34,8 @@ static const char *keep(mc_replay *replay, const char *text)
 
 /* ---- which cases ---- */
 
-static mc_status add_path(replayer *r, const char *path, mc_error *error)
+/* `failure`: what is known already to be wrong with it; or null. */
+static mc_status add_path(replayer *r, const char *path, const char *failure, mc_error *error)
 {
     mc_replay *out = r->out;
     if (out->count == r->capacity) {
@@ -46,8 +48,10 @@ static mc_status add_path(replayer *r, const char *path, mc_error *error)
         r->capacity = capacity;
     }
     mc_replayed *one = &out->replayed[out->count++];
-    *one = (mc_replayed){.path = keep(out, path)};
-    return one->path != NULL ? MC_OK : no_memory(error);
+    *one = (mc_replayed){.path = keep(out, path),
+                         .failure = failure != NULL ? keep(out, failure) : NULL};
+    return one->path != NULL && (failure == NULL || one->failure != NULL) ? MC_OK
+                                                                          : no_memory(error);
 }
 
 static bool is_case(const char *name)
@@ -64,32 +68,38 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 /* A file as it is; of a folder every *.case below it, in the order of their names. */
 static mc_status find_cases(replayer *r, const char *path, mc_error *error)
 {
-    char copy[4096];
     size_t size = strlen(path);
     while (size > 1 && path[size - 1] == '/') {
         size--;
     }
-    (void)snprintf(copy, sizeof copy, "%.*s", (int)size, path);
+    char *copy = strndup(path, size);
     char *roots[] = {copy, NULL};
-    FTS *walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_COMFOLLOW, by_name);
-    mc_status status = walk == NULL ? no_memory(error) : MC_OK;
+    errno = copy == NULL ? ENOMEM : 0;
+    FTS *walk =
+        copy == NULL ? NULL : fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_COMFOLLOW, by_name);
+    mc_status status =
+        walk == NULL ? mc_fail(error, MC_IO, "io", "\"%s\": %s", path, strerror(errno)) : MC_OK;
     FTSENT *entry;
     while (status == MC_OK && (entry = fts_read(walk)) != NULL) {
         bool file = entry->fts_info == FTS_F;
         bool root = entry->fts_level == FTS_ROOTLEVEL;
-        if (entry->fts_info == FTS_NS || entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR) {
+        bool closed = entry->fts_info == FTS_DNR || entry->fts_info == FTS_NS;
+        if (entry->fts_info == FTS_ERR || (root && entry->fts_info == FTS_NS)) {
             status =
                 mc_fail(error, MC_IO, "io", "%s: %s", entry->fts_path, strerror(entry->fts_errno));
+        } else if (closed) {
+            status = add_path(r, entry->fts_path, strerror(entry->fts_errno), error);
         } else if (root && !file && entry->fts_info != FTS_D && entry->fts_info != FTS_DP) {
             status = mc_fail(error, MC_IO, "not-a-file", "%s: neither a case nor a folder",
                              entry->fts_path);
         } else if (file && (root || is_case(entry->fts_name))) {
-            status = add_path(r, entry->fts_path, error);
+            status = add_path(r, entry->fts_path, NULL, error);
         }
     }
     if (walk != NULL) {
         (void)fts_close(walk);
     }
+    free(copy);
     return status;
 }
 
@@ -110,15 +120,15 @@ static bool is_allowed(const char *name, const mc_importers *allowed)
     return false;
 }
 
-/* Appends a name as a comma list takes it. False when there is no room. */
-static bool append_item(char *list, const char *name)
+bool mc_replay_list(char *list, size_t size, const char *name)
 {
     size_t have = strlen(list);
-    if (have > 0 && have + 1 < LIST_BYTES) {
+    size_t length = strlen(name);
+    if (have > 0 && have + 1 < size) {
         list[have++] = ',';
     }
     for (const char *at = name; *at != '\0'; at++) {
-        if (have + 3 > LIST_BYTES) {
+        if (have + 3 > size) {
             return false;
         }
         if (*at == ',') {
@@ -127,7 +137,7 @@ static bool append_item(char *list, const char *name)
         list[have++] = *at;
     }
     list[have] = '\0';
-    return true;
+    return length == 0 || name[length - 1] != '\\';
 }
 
 mc_status mc_replay_importers(const mc_case *c, const char *allowed, mc_importers *out,
@@ -144,8 +154,9 @@ mc_status mc_replay_importers(const mc_case *c, const char *allowed, mc_importer
             status = mc_fail(error, MC_USAGE, "importer",
                              "its importer %.100s runs only if --importer names it", name);
         }
-        if (status == MC_OK && !append_item(list, name)) {
-            status = mc_fail(error, MC_MALFORMED, "case-facts", "too many importers");
+        if (status == MC_OK && !mc_replay_list(list, sizeof list, name)) {
+            status = mc_fail(error, MC_MALFORMED, "case-facts",
+                             "too many importers, or one with a name that no list can have");
         }
     }
     mc_importers_free(&named);
@@ -243,15 +254,22 @@ static mc_status replay_one(const mc_replay_options *options, const char *path, 
         return status;
     }
     (void)snprintf(signature, MC_SIGNATURE_MAX, "%s", mc_case_text(&c, "signature"));
-    mc_error why;
-    status = mc_replay_importers(&c, options->allowed, &importers, &why);
-    status = status == MC_OK ? judge_case(&c, &importers, changes, &why) : status;
+    status = mc_replay_importers(&c, options->allowed, &importers, error);
+    status = status == MC_OK ? judge_case(&c, &importers, changes, error) : status;
     mc_importers_free(&importers);
     if (status == MC_OK && options->accept && json_array_size(changes) > 0) {
-        status = accept(&c, path, changes, &why);
+        status = accept(&c, path, changes, error);
     }
     mc_case_free(&c);
-    return status == MC_OK ? MC_OK : mc_fail(error, status, why.reason, "%s: %s", path, why.text);
+    return status;
+}
+
+/* An error without the path that it may begin with: the path is shown beside it. */
+static const char *without_path(const char *text, const char *path)
+{
+    size_t size = strlen(path);
+    bool begins = strncmp(text, path, size) == 0 && strncmp(text + size, ": ", 2) == 0;
+    return begins ? text + size + 2 : text;
 }
 
 /* ---- all of them ---- */
@@ -270,12 +288,15 @@ static char *work(void *context, uint32_t index, mc_error *error)
         const char *path = r->out->replayed[i].path;
         json_t *changes = json_array();
         char signature[MC_SIGNATURE_MAX] = "";
+        const char *failure = r->out->replayed[i].failure;
         mc_error why;
         mc_tasks_at(path);
-        mc_status status = replay_one(r->options, path, changes, signature, &why);
+        if (failure == NULL && replay_one(r->options, path, changes, signature, &why) != MC_OK) {
+            failure = without_path(why.text, path);
+        }
         json_array_append_new(answers, json_pack("{s:I,s:s,s:o,s:o}", "case", (json_int_t)i,
                                                  "signature", signature, "failure",
-                                                 text_json(status == MC_OK ? "" : why.text),
+                                                 text_json(failure != NULL ? failure : ""),
                                                  "changes", changes));
     }
     char *text = json_dumps(answers, JSON_COMPACT);
@@ -361,6 +382,13 @@ mc_status mc_replay_run(const mc_replay_options *options, mc_replay *out, mc_err
     }
     for (uint32_t i = 0; status == MC_OK && i < options->path_count; i++) {
         status = find_cases(&r, options->path[i], error);
+    }
+    for (uint32_t i = 0; status == MC_OK && i < 2 * out->count; i++) {
+        const char *report = options->report[i % 2];
+        if (report != NULL && mc_outfile_same(report, out->replayed[i / 2].path)) {
+            status =
+                mc_fail(error, MC_USAGE, "same-file", "%s: it is one of the cases, too", report);
+        }
     }
     if (status == MC_OK && out->count == 0) {
         status = mc_fail(error, MC_IO, "nothing", "replay: no case there: nothing was judged");

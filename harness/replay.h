@@ -12,7 +12,9 @@
 typedef struct mc_replay_options {
     const char *const *path; /* case files, and folders, which are searched for *.case below them */
     uint32_t path_count;
-    const char *allowed; /* comma list of exec: and so: importers that may run; or null */
+    const char *allowed;   /* comma list of exec: and so: importers that may run; or null */
+    const char *report[2]; /* files that will be written, so that they must be none of the cases;
+                              or null */
     uint32_t jobs;
     bool accept; /* rewrite the expectations of changed cases */
 } mc_replay_options;
@@ -25,8 +27,8 @@ typedef struct mc_replay_change {
 } mc_replay_change;
 
 typedef struct mc_replayed {
-    const char *path;
-    const char *signature; /* null when the case could not be judged */
+    const char *path;      /* of a case; or of a folder that could not be searched: a failure */
+    const char *signature; /* null when the case could not be read */
     const char *failure;   /* why it could not; else null */
     mc_replay_change *change;
     uint32_t change_count;
@@ -42,8 +44,8 @@ typedef struct mc_replay {
     uint32_t failed;
 } mc_replay;
 
-/* Judges all cases. MC_IO: a path is not there; MC_IO "nothing": there was no case to judge.
- * `out` is freed with mc_replay_free. */
+/* Judges all cases. MC_IO: a path is not there; MC_IO "nothing": there was no case to judge;
+ * MC_USAGE: the report is a case, and nothing was judged. `out` is freed with mc_replay_free. */
 mc_status mc_replay_run(const mc_replay_options *options, mc_replay *out, mc_error *error);
 void mc_replay_free(mc_replay *replay);
 
@@ -51,5 +53,9 @@ void mc_replay_free(mc_replay *replay);
  * have. */
 mc_status mc_replay_importers(const mc_case *c, const char *allowed, mc_importers *out,
                               mc_error *error);
+
+/* Appends a name to a comma list as mc_importers_parse takes it. False when there is no room, or a
+ * list cannot have the name: a '\\' at its end would take the next comma into it. */
+bool mc_replay_list(char *list, size_t size, const char *name);
 
 #endif

@@ -1,5 +1,6 @@
 #include "harness/story.h"
 
+#include "core/text.h"
 #include "harness/casejudge.h"
 #include "harness/telling.h"
 
@@ -288,6 +289,14 @@ mc_status mc_story_tell(const mc_judge_options *options, const mc_story_request 
     return status;
 }
 
+/* Text from a case, for a terminal: a case may come from anywhere. */
+static const char *keep_plain(mc_story *story, const char *text)
+{
+    mc_bytes bytes = {(const uint8_t *)text, strlen(text)};
+    const char *plain = mc_text_utf8(&story->arena, bytes, MC_TEXT_UTF8);
+    return plain == NULL ? "" : plain;
+}
+
 static uint64_t number_of(const json_t *object, const char *key)
 {
     json_int_t value = json_integer_value(json_object_get(object, key));
@@ -306,11 +315,12 @@ static mc_status take_stored(const mc_case *c, mc_story *story, mc_error *error)
     story->commits = (uint32_t)number_of(told, "commits");
     story->elements = (size_t)number_of(told, "elements");
     story->since = (size_t)number_of(told, "since");
-    story->before = before == NULL ? NULL : mc_telling_keep(story, before);
-    story->handed = handed == NULL ? NULL : mc_telling_keep(story, handed);
-    story->effect = effect == NULL ? "" : mc_telling_keep(story, effect);
-    story->signature = mc_telling_keep(story, mc_case_text(c, "signature"));
-    (void)snprintf(story->state, sizeof story->state, "%s", mc_case_text(c, "state"));
+    story->before = before == NULL ? NULL : keep_plain(story, before);
+    story->handed = handed == NULL ? NULL : keep_plain(story, handed);
+    story->effect = effect == NULL ? "" : keep_plain(story, effect);
+    story->signature = keep_plain(story, mc_case_text(c, "signature"));
+    (void)snprintf(story->state, sizeof story->state, "%s",
+                   keep_plain(story, mc_case_text(c, "state")));
     story->op = mc_arena_calloc(&story->arena, json_array_size(list), sizeof *story->op);
     if (story->op == NULL) {
         return no_memory(error);
@@ -322,11 +332,11 @@ static mc_status take_stored(const mc_case *c, mc_story *story, mc_error *error)
         const char *does = json_string_value(json_object_get(value, "does"));
         const char *statement = json_string_value(json_object_get(value, "statement"));
         if (does != NULL) {
-            story->op[story->op_count++] = (mc_story_op){
-                .number = (size_t)number_of(value, "element"),
-                .text = mc_telling_keep(story, does),
-                .statement = statement == NULL ? NULL : mc_telling_keep(story, statement),
-                .crash = json_is_true(json_object_get(value, "crash"))};
+            story->op[story->op_count++] =
+                (mc_story_op){.number = (size_t)number_of(value, "element"),
+                              .text = keep_plain(story, does),
+                              .statement = statement == NULL ? NULL : keep_plain(story, statement),
+                              .crash = json_is_true(json_object_get(value, "crash"))};
         }
     }
     return MC_OK;

@@ -1,6 +1,7 @@
 #include "reports/wrap.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Columns are counted as UTF-8 characters. */
@@ -37,4 +38,16 @@ void mc_wrap(FILE *out, unsigned indent, const char *format, ...)
         word += *word == ' ';
     }
     (void)fputc('\n', out);
+}
+
+void mc_plain(FILE *out, const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++) {
+        bool control = (unsigned char)*at < 0x20 || *at == 0x7f;
+        /* U+0080 to U+009F, which a terminal obeys, too */
+        bool second = (unsigned char)at[0] == 0xc2 && (unsigned char)at[1] >= 0x80 &&
+                      (unsigned char)at[1] < 0xa0;
+        (void)fputc(control || second ? '?' : *at, out);
+        at += second;
+    }
 }

@@ -1,4 +1,5 @@
-/* wrap.h: sentences on lines of at most 100 columns (inside reports/). */
+/* wrap.h: sentences on lines of at most 100 columns, and texts that stay on theirs (inside
+ * reports/). */
 #ifndef MIDCOMMIT_REPORTS_WRAP_H
 #define MIDCOMMIT_REPORTS_WRAP_H
 
@@ -11,5 +12,8 @@ enum { MC_WRAP_COLUMNS = 100 };
  */
 void mc_wrap(FILE *out, unsigned indent, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A text from outside on one line: control characters are shown as '?'. */
+void mc_plain(FILE *out, const char *text);
 
 #endif
