@@ -156,7 +156,7 @@ static mc_status explain_case(const mc_arguments *a, mc_error *error)
         return status;
     }
     bool asked = mc_options_given(a, "importer");
-    if (!mc_replay_list(own, sizeof own, mc_case_text(&c, "importer")) && !asked) {
+    if (!mc_importers_append(own, sizeof own, mc_case_text(&c, "importer")) && !asked) {
         status = mc_fail(error, MC_MALFORMED, "case-facts", "%s: its importer has no usable name",
                          a->operand[0]);
     }

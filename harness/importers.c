@@ -228,27 +228,36 @@ mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *erro
     return MC_OK;
 }
 
+bool mc_importers_append(char *list, size_t size, const char *name)
+{
+    size_t have = strlen(list);
+    size_t length = strlen(name);
+    if (have > 0 && have + 1 < size) {
+        list[have++] = ',';
+    }
+    for (const char *at = name; *at != '\0'; at++) {
+        if (have + 3 > size) {
+            return false;
+        }
+        if (*at == ',') {
+            list[have++] = '\\';
+        }
+        list[have++] = *at;
+    }
+    list[have] = '\0';
+    return length == 0 || name[length - 1] != '\\';
+}
+
 mc_status mc_importers_usual(const char *list, mc_importers *out, mc_error *error)
 {
     mc_importers more;
     mc_status status = mc_importers_parse(list, &more, error);
     char all[8192] = "reject,abandon,recover,sqlite";
-    size_t have = strlen(all);
     for (uint32_t i = 0; status == MC_OK && i < more.count; i++) {
-        if (more.chosen[i].kind <= MC_IMPORTER_SQLITE) {
-            continue;
-        }
-        all[have++] = ',';
-        for (const char *at = more.chosen[i].name; *at != '\0' && have + 3 < sizeof all; at++) {
-            if (*at == ',') {
-                all[have++] = '\\';
-            }
-            all[have++] = *at;
-        }
-        if (have + 3 >= sizeof all) {
+        if (more.chosen[i].kind > MC_IMPORTER_SQLITE &&
+            !mc_importers_append(all, sizeof all, more.chosen[i].name)) {
             status = mc_fail(error, MC_USAGE, "importer", "--importer: the list is too long");
         }
-        all[have < sizeof all ? have : sizeof all - 1] = '\0';
     }
     mc_importers_free(&more);
     return status == MC_OK ? mc_importers_parse(all, out, error) : status;

@@ -56,6 +56,10 @@ typedef struct mc_importers {
 mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error);
 void mc_importers_free(mc_importers *importers);
 
+/* Appends a name to a comma list as mc_importers_parse takes it. False when there is no room, or a
+ * list cannot have the name: a '\\' at its end would take the next comma into it. */
+bool mc_importers_append(char *list, size_t size, const char *name);
+
 /* reject, abandon, recover and sqlite, and then those of `list` that are none of them. */
 mc_status mc_importers_usual(const char *list, mc_importers *out, mc_error *error);
 

@@ -120,26 +120,6 @@ static bool is_allowed(const char *name, const mc_importers *allowed)
     return false;
 }
 
-bool mc_replay_list(char *list, size_t size, const char *name)
-{
-    size_t have = strlen(list);
-    size_t length = strlen(name);
-    if (have > 0 && have + 1 < size) {
-        list[have++] = ',';
-    }
-    for (const char *at = name; *at != '\0'; at++) {
-        if (have + 3 > size) {
-            return false;
-        }
-        if (*at == ',') {
-            list[have++] = '\\';
-        }
-        list[have++] = *at;
-    }
-    list[have] = '\0';
-    return length == 0 || name[length - 1] != '\\';
-}
-
 mc_status mc_replay_importers(const mc_case *c, const char *allowed, mc_importers *out,
                               mc_error *error)
 {
@@ -154,7 +134,7 @@ mc_status mc_replay_importers(const mc_case *c, const char *allowed, mc_importer
             status = mc_fail(error, MC_USAGE, "importer",
                              "its importer %.100s runs only if --importer names it", name);
         }
-        if (status == MC_OK && !mc_replay_list(list, sizeof list, name)) {
+        if (status == MC_OK && !mc_importers_append(list, sizeof list, name)) {
             status = mc_fail(error, MC_MALFORMED, "case-facts",
                              "too many importers, or one with a name that no list can have");
         }

@@ -54,8 +54,4 @@ void mc_replay_free(mc_replay *replay);
 mc_status mc_replay_importers(const mc_case *c, const char *allowed, mc_importers *out,
                               mc_error *error);
 
-/* Appends a name to a comma list as mc_importers_parse takes it. False when there is no room, or a
- * list cannot have the name: a '\\' at its end would take the next comma into it. */
-bool mc_replay_list(char *list, size_t size, const char *name);
-
 #endif

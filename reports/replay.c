@@ -15,7 +15,7 @@ static void print_command(const char *program, const mc_replayed *one,
                           const mc_replay_change *change, FILE *out)
 {
     char importer[LIST_BYTES] = "";
-    (void)mc_replay_list(importer, sizeof importer, change->importer);
+    (void)mc_importers_append(importer, sizeof importer, change->importer);
     mc_shell_word(out, program);
     (void)fputs(" explain ", out);
     mc_shell_word(out, one->path);
