@@ -27,6 +27,15 @@ uint64_t mc_page_hash(uint32_t page_number, const uint8_t *page, uint32_t page_s
     return XXH3_64bits_withSeed(page + HEADER_BYTES, page_size - HEADER_BYTES, seed);
 }
 
+uint64_t mc_page1_masked_hash(const uint8_t *page1)
+{
+    uint8_t masked[14];
+    memcpy(masked, page1 + 18, 2);
+    memcpy(masked + 2, page1 + 24, 4);
+    memcpy(masked + 6, page1 + 92, 8);
+    return XXH3_64bits(masked, sizeof masked);
+}
+
 mc_hash128 mc_image_content_hash(const mc_image *image)
 {
     XXH3_state_t state;

@@ -46,6 +46,10 @@ static inline uint32_t mc_lock_byte_page(uint32_t page_size)
  * library version (96..99) (fileformat2 1.3; pager.c pager_write_changecounter). */
 uint64_t mc_page_hash(uint32_t page_number, const uint8_t *page, uint32_t page_size);
 
+/* XXH3-64 of those fields, for whom they matter: a check may notice by them that the header's page
+ * count does not hold. `page1` has at least 100 bytes. */
+uint64_t mc_page1_masked_hash(const uint8_t *page1);
+
 /* XXH3-128 over all bytes of all pages in order, nothing masked: the `content_hash` of `migrate`.
  */
 mc_hash128 mc_image_content_hash(const mc_image *image);

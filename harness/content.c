@@ -204,28 +204,63 @@ static mc_status ask_sqlite(mc_content *content, const mc_oracle *oracle, uint32
                            sizeof seen->role, error);
 }
 
+/* An image's name with the fields of page 1 that its pages' hashes leave out. */
+static mc_status exact_id(mc_content *content, mc_images_fn make, mc_head_fn head, void *context,
+                          mc_hash128 *id, mc_error *error)
+{
+    mc_image images[MC_DATABASES_MAX] = {{0}};
+    uint32_t count = content->history->database_count;
+    if (head == NULL) {
+        mc_arena_reset(&content->scratch);
+        mc_status status = make(context, &content->scratch, images, error);
+        if (status != MC_OK) {
+            return status;
+        }
+    }
+    for (uint32_t d = 0; d < count; d++) {
+        const uint8_t *page1 = head != NULL               ? head(context, d)
+                               : images[d].page_count > 0 ? images[d].page[0]
+                                                          : NULL;
+        id->low = (id->low ^ (page1 != NULL ? mc_page1_masked_hash(page1) : 1)) *
+                  UINT64_C(0xff51afd7ed558ccd);
+    }
+    return MC_OK;
+}
+
 mc_status mc_content_of_view(mc_content *content, const mc_oracle *oracle, uint32_t view,
-                             mc_images_fn images, void *context, mc_outcome *out, mc_error *error)
+                             mc_images_fn images, mc_head_fn head, void *context, mc_outcome *out,
+                             mc_error *error)
 {
     mc_hash128 id = mc_oracle_image_id(oracle, view);
     uint32_t index;
-    if (mc_idmap_get(&content->map, in_domain(content, id), &index)) {
-        *out = content->seen[index].outcome;
+    if (!mc_idmap_get(&content->map, in_domain(content, id), &index)) {
+        mc_seen_image *pages = remember(content, id);
+        if (pages == NULL) {
+            return no_memory(error);
+        }
+        uint32_t snapshot = mc_oracle_match(oracle, view);
+        bool known = snapshot != MC_NO_SNAPSHOT;
+        pages->outcome.kind = known ? MC_OUTCOME_SNAPSHOT : MC_OUTCOME_OTHER;
+        pages->outcome.content_class = known ? content->classes[snapshot] : MC_NO_CLASS;
+        index = content->seen_count - 1;
+    }
+    *out = content->seen[index].outcome;
+    if (out->kind == MC_OUTCOME_SNAPSHOT) {
         return MC_OK;
     }
-    mc_seen_image *seen = remember(content, id);
-    if (seen == NULL) {
-        return no_memory(error);
+    mc_status status = exact_id(content, images, head, context, &id, error);
+    if (status != MC_OK) {
+        return status;
     }
-    uint32_t snapshot = mc_oracle_match(oracle, view);
-    mc_status status = MC_OK;
-    if (snapshot != MC_NO_SNAPSHOT) {
-        seen->outcome.kind = MC_OUTCOME_SNAPSHOT;
-        seen->outcome.content_class = content->classes[snapshot];
-    } else {
+    if (!mc_idmap_get(&content->map, in_domain(content, id), &index)) {
+        mc_seen_image *seen = remember(content, id);
+        if (seen == NULL) {
+            return no_memory(error);
+        }
+        index = content->seen_count - 1;
         status = ask_sqlite(content, oracle, view, images, context, seen, error);
     }
-    *out = seen->outcome;
+    *out = content->seen[index].outcome;
     return status;
 }
 

@@ -48,9 +48,16 @@ void mc_content_close(mc_content *content);
 typedef mc_status (*mc_images_fn)(void *context, mc_arena *arena, mc_image *images,
                                   mc_error *error);
 
-/* The outcome of a view of the oracle. */
+/* The first bytes of one database of that view as it is now, at least 100, or null when there is no
+ * page 1. */
+typedef const uint8_t *(*mc_head_fn)(void *context, uint32_t database);
+
+/* The outcome of a view of the oracle. A check of an image that equals no snapshot sees the fields
+ * of page 1 that make no difference to its content, too, so they name it beside its pages: `head`
+ * gives them, or, when it is null, the images. */
 mc_status mc_content_of_view(mc_content *content, const mc_oracle *oracle, uint32_t view,
-                             mc_images_fn images, void *context, mc_outcome *out, mc_error *error);
+                             mc_images_fn images, mc_head_fn head, void *context, mc_outcome *out,
+                             mc_error *error);
 
 /* What SQLite said of an image that equals no snapshot, or null if it was never asked in this
  * domain. */

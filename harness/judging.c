@@ -1,5 +1,6 @@
 #include "harness/judging.h"
 
+#include "core/dbheader.h"
 #include "core/recover.h"
 #include "core/v1.h"
 
@@ -136,6 +137,20 @@ static mc_status given_images(void *context, mc_arena *arena, mc_image *images, 
     return MC_OK;
 }
 
+static const uint8_t *given_head(void *context, uint32_t database)
+{
+    const mc_judging *j = context;
+    return j->given[database].page_count > 0 ? j->given[database].page[0] : NULL;
+}
+
+/* Main as it lies there, also after SQLite recovered in place. */
+static const uint8_t *main_head(void *context, uint32_t database)
+{
+    const mc_judging *j = context;
+    const mc_disk_file *file = &j->trace.base.file[j->main_slot[database]];
+    return file->exists && file->size >= MC_DBHEADER_BYTES ? file->data : NULL;
+}
+
 /* An image of another page size than the workload's equals no snapshot: its pages hash otherwise.
  */
 static mc_status outcome_of_given(mc_judging *j, mc_outcome *out, mc_error *error)
@@ -145,8 +160,8 @@ static mc_status outcome_of_given(mc_judging *j, mc_outcome *out, mc_error *erro
             return no_memory(error);
         }
     }
-    return mc_content_of_view(&j->content, &j->oracle, MC_VIEW_SCRATCH, given_images, j, out,
-                              error);
+    return mc_content_of_view(&j->content, &j->oracle, MC_VIEW_SCRATCH, given_images, given_head, j,
+                              out, error);
 }
 
 static mc_outcome refusal(const char *reason)
@@ -210,7 +225,7 @@ static mc_status show_control(mc_judging *j, mc_outcome *out, mc_error *error)
     }
     if (status == MC_OK) {
         status = mc_content_of_view(&j->content, &j->oracle, MC_VIEW_RAW, mc_judging_control_images,
-                                    j, out, error);
+                                    main_head, j, out, error);
     }
     for (; saved > 0; saved--) {
         const mc_saved_page *s = &j->saved[saved - 1];
@@ -410,8 +425,8 @@ static mc_status outcome_followed(mc_judging *j, const mc_chosen *chosen, mc_out
         return MC_OK;
     }
     return mc_content_of_view(&j->content, &j->oracle, recover ? MC_VIEW_RECOVERED : MC_VIEW_RAW,
-                              recover ? mc_judging_recovered_images : mc_judging_raw_images, j, out,
-                              error);
+                              recover ? mc_judging_recovered_images : mc_judging_raw_images,
+                              recover ? NULL : main_head, j, out, error);
 }
 
 /* Who refuses because there is no database at all has said that it is empty: there is no data that
