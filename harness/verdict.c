@@ -6,8 +6,8 @@
 
 const char *const mc_verdict_names[MC_VERDICTS] = {"clean", "stale", "torn", "blocked", "refused"};
 
-static mc_verdict judge_snapshot(uint32_t class, const uint32_t *classes, uint32_t acked,
-                                 uint32_t begun, uint32_t empty_class)
+static mc_verdict judge_snapshot(uint32_t class, uint32_t noticed, const uint32_t *classes,
+                                 uint32_t acked, uint32_t begun, uint32_t empty_class)
 {
     if (class == classes[acked]) {
         return (mc_verdict){.kind = MC_CLEAN};
@@ -23,7 +23,7 @@ static mc_verdict judge_snapshot(uint32_t class, const uint32_t *classes, uint32
     }
     /* Only a later snapshot has this content. No crash can show what was not yet written, so the
      * image does not come from this state. */
-    return (mc_verdict){.kind = MC_TORN, .silent = true};
+    return (mc_verdict){.kind = MC_TORN, .silent = noticed == 0};
 }
 
 mc_verdict mc_verdict_of(const mc_outcome *outcome, const uint32_t *classes, uint32_t acked,
@@ -33,7 +33,8 @@ mc_verdict mc_verdict_of(const mc_outcome *outcome, const uint32_t *classes, uin
     assert(begun == acked || begun == acked + 1);
     switch (outcome->kind) {
     case MC_OUTCOME_SNAPSHOT:
-        return judge_snapshot(outcome->content_class, classes, acked, begun, empty_class);
+        return judge_snapshot(outcome->content_class, outcome->noticed, classes, acked, begun,
+                              empty_class);
     case MC_OUTCOME_OTHER:
         return (mc_verdict){.kind = MC_TORN, .silent = outcome->noticed == 0};
     default:

@@ -40,7 +40,7 @@ typedef enum mc_outcome_kind {
 typedef struct mc_outcome {
     mc_outcome_kind kind;
     uint32_t content_class;
-    uint32_t noticed;   /* OTHER: detectors that raised an alarm (inspect.h) */
+    uint32_t noticed;   /* detectors that raised an alarm (inspect.h), when they were asked */
     const char *reason; /* REFUSED: a static or interned slug */
     mc_hash128 image;   /* names the image; zero when there is none */
 } mc_outcome;

@@ -25,6 +25,7 @@ static const cell_row cells[] = {
     {"checkpoint", MC_MODE_WAL, MC_SYNC_NORMAL, false, 1024},
     {"indexed", MC_MODE_PERSIST, MC_SYNC_FULL, false, 4096},
     {"attach", MC_MODE_DELETE, MC_SYNC_FULL, false, 4096},
+    {"freed", MC_MODE_OFF, MC_SYNC_FULL, false, 4096}, /* images that differ in page 1 alone */
     {"grow", MC_MODE_DELETE, MC_SYNC_NORMAL, true, 4096},
 };
 
