@@ -66,7 +66,7 @@ static void print_pages(const mc_story *story, FILE *out)
 static const char *const no_sidecars = "    rm -f main.db-journal main.db-wal main.db-shm";
 
 /* The commands between unpacking and looking: what makes the importer's database of the state. */
-static void print_import(const mc_story *story, FILE *out)
+static void print_import(const mc_story *story, const char *program, FILE *out)
 {
     const char *subject = story->subject;
     bool raw = strcmp(subject, "abandon") == 0;
@@ -100,7 +100,7 @@ static void print_how_to_see(const mc_story *story, const mc_story_place *place,
         mc_shell_word(out, place->operand);
         (void)fputs(" --output state && cd state\n", out);
     }
-    print_import(story, out);
+    print_import(story, place->program, out);
     (void)fprintf(out, "    sqlite3 main.db 'PRAGMA integrity_check'\n");
     if (story->difference != NULL) {
         (void)fprintf(out,
