@@ -72,9 +72,9 @@ static void print_import(const mc_story *story, const char *program, FILE *out)
     bool raw = strcmp(subject, "abandon") == 0;
     bool builtin = raw || strcmp(subject, "recover") == 0 || strcmp(subject, "reject") == 0;
     if (story->is_kv && builtin) {
-        (void)fprintf(out,
-                      "    midcommit migrate --from-kv kv.jsonl --policy %s --to-file main.db\n",
-                      subject);
+        (void)fputs("    ", out);
+        mc_shell_word(out, program);
+        (void)fprintf(out, " migrate --from-kv kv.jsonl --policy %s --to-file main.db\n", subject);
     } else if (raw) {
         (void)fprintf(out, "%s    # abandon\n", no_sidecars);
     } else if (!builtin && strcmp(subject, "sqlite") != 0) {
