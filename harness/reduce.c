@@ -64,7 +64,7 @@ static bool holds_for_judge(reducer *r, const mc_judge_options *options)
     return found;
 }
 
-/* A walk that ends at the first state with the signature. */
+/* A walk that ends at the first state with the signature, if it can at one without a torn write. */
 typedef struct seeking {
     reducer *r;
     mc_judging *j;
@@ -101,10 +101,12 @@ static mc_status seek(void *context, const mc_crash *crash, mc_error *error)
                                        j->content.empty_class, control.kind == MC_OUTCOME_SNAPSHOT);
     mc_judging_signature(j, crash, j->importers->chosen[0].name, &verdict, &outcome, NULL,
                          signature);
-    if (strcmp(signature, mc_case_text(s->r->c, "signature")) == 0) {
+    /* A whole write before a torn one: the walk goes on until it has found the former. */
+    bool torn = crash->cut > 0 && !j->trace.is_kv;
+    if (strcmp(signature, mc_case_text(s->r->c, "signature")) == 0 && (!s->found || !torn)) {
         s->found = true;
         mc_judging_state_id(j, crash, s->r->state, sizeof s->r->state);
-        return mc_fail(error, MC_USAGE, "found", "enough was seen");
+        return torn ? MC_OK : mc_fail(error, MC_USAGE, "found", "enough was seen");
     }
     return MC_OK;
 }
@@ -364,7 +366,8 @@ static void measure(const mc_case *c, const mc_program *program, mc_reduce_size 
         mc_case_snapshot_name(out->commits, d, name);
         out->pages += (uint32_t)(mc_case_file(c, name).size / mc_case_number(c, "page_size"));
     }
-    out->torn_write = strchr(mc_case_text(c, "state"), '+') != NULL;
+    bool kill = strncmp(mc_case_text(c, "crash"), "kill", 4) == 0;
+    out->torn_write = kill && strchr(mc_case_text(c, "state"), '+') != NULL;
 }
 
 /* Who must be asked for a finding of that signature to show: the case's importer; of the control

@@ -42,9 +42,13 @@ static void write_moment(const char *kind, char *out, size_t size)
     }
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         size_t length = strlen(verbs[i][0]);
+        const char *role = kind + length;
         if (strncmp(kind, verbs[i][0], length) == 0) {
-            (void)snprintf(out, size, "before %s%s is %s",
-                           strcmp(kind + length, "main") == 0 ? "" : "the ", kind + length,
+            bool wal = strcmp(role, "wal") == 0;
+            (void)snprintf(out, size, "before %s%s is %s", strcmp(role, "main") == 0 ? "" : "the ",
+                           wal                        ? "WAL"
+                           : strcmp(role, "shm") == 0 ? "-shm"
+                                                      : role,
                            verbs[i][1]);
             return;
         }
