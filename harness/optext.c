@@ -87,15 +87,17 @@ static uint32_t wal_write(const mc_trace *trace, size_t index, uint32_t page_siz
     }
     uint64_t at = op->offset - MC_WAL_HEADER_BYTES;
     uint64_t frame = at / frame_bytes + 1;
-    uint64_t last = last_frame(trace, index, frame_bytes);
+    /* A frame is written in two pieces; its header says whether it commits. */
+    bool header = at % frame_bytes == 0 && op->size >= MC_WAL_FRAME_HEADER_BYTES;
+    uint64_t last = last_frame(trace, header || index == 0 ? index : index - 1, frame_bytes);
     char of[40] = "";
     if (last > 0) {
         (void)snprintf(of, sizeof of, " of %" PRIu64, last);
     }
-    if (at % frame_bytes == 0 && op->size >= MC_WAL_FRAME_HEADER_BYTES) {
+    if (header) {
         uint32_t page = be32(op->data);
         (void)snprintf(out, size, "WAL frame %" PRIu64 "%s%s: header, page %u", frame, of,
-                       be32(op->data + 4) != 0 ? ", which commits" : "", page);
+                       be32(op->data + 4) != 0 ? ", commits" : "", page);
         return page;
     }
     (void)snprintf(out, size, "WAL frame %" PRIu64 "%s: page content", frame, of);
