@@ -95,7 +95,7 @@ mc_status mc_case_add(mc_case *c, const char *name, const void *data, uint64_t s
     if (size > 0) {
         memcpy(bytes, data, (size_t)size);
     }
-    c->entry[c->entry_count++] = (mc_case_entry){kept, {true, size > 0 ? bytes : NULL, size}};
+    c->entry[c->entry_count++] = (mc_packed){kept, {true, size > 0 ? bytes : NULL, size}};
     return MC_OK;
 }
 
@@ -136,71 +136,20 @@ typedef struct buffer {
     size_t capacity;
 } buffer;
 
-static la_ssize_t take_bytes(struct archive *archive, void *context, const void *data, size_t size)
-{
-    buffer *b = context;
-    if (b->capacity - b->size < size) {
-        size_t capacity = b->capacity * 2 + size;
-        uint8_t *more = realloc(b->data, capacity);
-        if (more == NULL) {
-            archive_set_error(archive, ENOMEM, "out of memory");
-            return -1;
-        }
-        b->data = more;
-        b->capacity = capacity;
-    }
-    memcpy(b->data + b->size, data, size);
-    b->size += size;
-    return (la_ssize_t)size;
-}
-
-static bool put_entry(struct archive *archive, const char *name, const void *data, uint64_t size)
-{
-    struct archive_entry *entry = archive_entry_new();
-    if (entry == NULL) {
-        return false;
-    }
-    archive_entry_set_pathname(entry, name);
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_perm(entry, 0644);
-    archive_entry_set_size(entry, (la_int64_t)size);
-    archive_entry_set_mtime(entry, 0, 0);
-    bool ok = archive_write_header(archive, entry) == ARCHIVE_OK &&
-              (size == 0 || archive_write_data(archive, data, (size_t)size) == (la_ssize_t)size);
-    archive_entry_free(entry);
-    return ok;
-}
-
 mc_status mc_case_encode(const mc_case *c, uint8_t **out, size_t *size, mc_error *error)
 {
-    buffer b = {0};
-    struct archive *archive = archive_write_new();
     char *text = json_dumps(c->facts, JSON_INDENT(1));
-    /* Level 6: the highest, 19, makes cases an eighth smaller, and clears 80 MiB of tables for
-     * each, which takes longer than all of a run that finds them. */
-    bool ok = archive != NULL && text != NULL &&
-              archive_write_add_filter_zstd(archive) == ARCHIVE_OK &&
-              archive_write_set_format_ustar(archive) == ARCHIVE_OK &&
-              archive_write_set_options(archive, "zstd:compression-level=6") == ARCHIVE_OK &&
-              archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
-              archive_write_open(archive, &b, NULL, take_bytes, NULL) == ARCHIVE_OK &&
-              put_entry(archive, facts_name, text, strlen(text));
-    for (uint32_t i = 0; ok && i < c->entry_count; i++) {
-        const mc_case_entry *e = &c->entry[i];
-        ok = put_entry(archive, e->name, e->file.data, e->file.size);
+    mc_packed *entry = calloc(c->entry_count + 1, sizeof *entry);
+    mc_status status = text == NULL || entry == NULL ? no_memory(error) : MC_OK;
+    if (status == MC_OK) {
+        entry[0] = (mc_packed){facts_name, {true, (const uint8_t *)text, strlen(text)}};
+        for (uint32_t i = 0; i < c->entry_count; i++) {
+            entry[i + 1] = c->entry[i];
+        }
+        status = mc_pack(entry, c->entry_count + 1, MC_PACK_ZSTD, out, size, error);
     }
-    ok = ok && archive_write_close(archive) == ARCHIVE_OK;
-    mc_status status = MC_OK;
-    if (!ok) {
-        const char *why = archive != NULL ? archive_error_string(archive) : NULL;
-        status = mc_fail(error, MC_IO, "case-write", "case: %s", why != NULL ? why : "no memory");
-        free(b.data);
-    } else {
-        *out = b.data;
-        *size = b.size;
-    }
+    free(entry);
     free(text);
-    (void)archive_write_free(archive);
     return status;
 }
 

@@ -21,6 +21,7 @@
 
 #include "core/importer.h"
 #include "crashsim/record.h"
+#include "harness/pack.h"
 
 enum {
     MC_CASE_ENTRIES_MAX = 2048,
@@ -31,16 +32,11 @@ enum {
     MC_CASE_BYTES_MAX = 256 << 20      /* of everything in it */
 };
 
-typedef struct mc_case_entry {
-    const char *name;
-    mc_file file;
-} mc_case_entry;
-
 /* Zero-initialise to build one. */
 typedef struct mc_case {
     mc_arena arena; /* owns names and bytes */
     json_t *facts;  /* case.json */
-    mc_case_entry *entry;
+    mc_packed *entry;
     uint32_t entry_count;
 } mc_case;
 

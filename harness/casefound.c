@@ -101,20 +101,22 @@ static mc_status put_snapshot(mc_judging *j, mc_case *c, mc_error *error)
     return status;
 }
 
-typedef mc_status step(mc_judging *j, const mc_crash *crash, uint32_t subject, mc_case *c,
-                       mc_error *error);
+/* What is being made, while it is looked at. */
+typedef struct finding {
+    mc_case *c;
+    uint32_t subject;
+} finding;
 
-static mc_status take_snapshot(mc_judging *j, const mc_crash *crash, uint32_t subject, mc_case *c,
-                               mc_error *error)
+static mc_status take_snapshot(void *context, mc_judging *j, const mc_crash *crash, mc_error *error)
 {
     (void)crash;
-    (void)subject;
-    return put_snapshot(j, c, error);
+    return put_snapshot(j, ((finding *)context)->c, error);
 }
 
-static mc_status take_verdicts(mc_judging *j, const mc_crash *crash, uint32_t subject, mc_case *c,
-                               mc_error *error)
+static mc_status take_verdicts(void *context, mc_judging *j, const mc_crash *crash, mc_error *error)
 {
+    mc_case *c = ((finding *)context)->c;
+    uint32_t subject = ((finding *)context)->subject;
     char text[MC_IMPORTERS_MAX][MC_CASE_VERDICT_BYTES];
     mc_outcome outcome;
     mc_status status = mc_case_verdicts(j, crash, text, error);
@@ -136,39 +138,19 @@ static mc_status take_verdicts(mc_judging *j, const mc_crash *crash, uint32_t su
     return MC_OK;
 }
 
-/* Judges the case as far as it is, and lets `next` take what it wants to know. */
-static mc_status judge(mc_case *c, const mc_importers *importers, uint32_t subject, step *next,
-                       mc_error *error)
-{
-    mc_record_options record;
-    mc_judge_options options = {.record = &record, .importers = importers};
-    mc_crash crash;
-    mc_case_recipe(c, &record);
-    mc_judging *j = malloc(sizeof *j);
-    if (j == NULL) {
-        return no_memory(error);
-    }
-    mc_status status = mc_case_open(c, &options, j, &crash, error);
-    if (status == MC_OK) {
-        status = next(j, &crash, subject, c, error);
-        mc_judging_close(j);
-    }
-    free(j);
-    return status;
-}
-
 mc_status mc_case_found(const mc_source *source, const char *name, const mc_importers *importers,
                         uint32_t subject, mc_case *out, mc_error *error)
 {
     memset(out, 0, sizeof *out);
     bool kv = source->kind != MC_SOURCE_FILES;
+    finding made = {.c = out, .subject = subject};
     mc_status status = put_facts(source, name, importers->chosen[subject].name, out, error);
     status = status != MC_OK ? status
              : kv            ? put_store(source, out, error)
                              : put_files(source, out, error);
     status = status == MC_OK ? mc_case_add(out, "snapshot-0.db", NULL, 0, error) : status;
-    status = status == MC_OK ? judge(out, importers, subject, take_snapshot, error) : status;
-    status = status == MC_OK ? judge(out, importers, subject, take_verdicts, error) : status;
+    status = status == MC_OK ? mc_case_judge(out, importers, take_snapshot, &made, error) : status;
+    status = status == MC_OK ? mc_case_judge(out, importers, take_verdicts, &made, error) : status;
     if (status != MC_OK) {
         mc_case_free(out);
     }

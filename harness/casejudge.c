@@ -292,6 +292,26 @@ mc_status mc_case_open(const mc_case *c, const mc_judge_options *options, mc_jud
     return MC_OK;
 }
 
+mc_status mc_case_judge(const mc_case *c, const mc_importers *importers, mc_case_look_fn look,
+                        void *context, mc_error *error)
+{
+    mc_record_options record;
+    mc_judge_options options = {.record = &record, .importers = importers};
+    mc_crash crash;
+    mc_judging *j = malloc(sizeof *j);
+    if (j == NULL) {
+        return no_memory(error);
+    }
+    mc_case_recipe(c, &record);
+    mc_status status = mc_case_open(c, &options, j, &crash, error);
+    if (status == MC_OK) {
+        status = look(context, j, &crash, error);
+        mc_judging_close(j);
+    }
+    free(j);
+    return status;
+}
+
 mc_status mc_case_verdicts(mc_judging *j, const mc_crash *crash,
                            char (*text)[MC_CASE_VERDICT_BYTES], mc_error *error)
 {

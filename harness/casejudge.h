@@ -15,10 +15,16 @@
 mc_status mc_case_capture(mc_judging *judging, const mc_crash *crash, const mc_story *story,
                           mc_case *c, mc_error *error);
 
-/* Stands at the state of a case that was read. `options` gets the recipe and must outlive the
- * judging, as `c` must; its importers are the caller's. */
+/* Stands at the state of a case that was read. options->record is the case's recipe
+ * (mc_case_recipe); it and `c` must outlive the judging. On failure nothing is left. */
 mc_status mc_case_open(const mc_case *c, const mc_judge_options *options, mc_judging *judging,
                        mc_crash *crash, mc_error *error);
+
+/* Stands there, lets `look` see it, and leaves. */
+typedef mc_status (*mc_case_look_fn)(void *context, mc_judging *judging, const mc_crash *crash,
+                                     mc_error *error);
+mc_status mc_case_judge(const mc_case *c, const mc_importers *importers, mc_case_look_fn look,
+                        void *context, mc_error *error);
 
 /* The verdict on what each importer makes of the present state, as mc_verdict_text says it. */
 mc_status mc_case_verdicts(mc_judging *judging, const mc_crash *crash,

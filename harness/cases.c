@@ -113,13 +113,6 @@ static char *work(void *context, uint32_t index, mc_error *error)
     return text;
 }
 
-static bool wanted(void *context, uint32_t index)
-{
-    (void)context;
-    (void)index;
-    return true;
-}
-
 static const char *task_name(void *context, uint32_t index)
 {
     return ((const writer *)context)->chosen[index]->state;
@@ -149,7 +142,7 @@ mc_status mc_cases_write(const mc_run_options *options, const mc_run_result *res
     status = status == MC_OK ? mc_importers_scratch(&w.importers, &scratch, error) : status;
     status = status == MC_OK ? choose(&w, error) : status;
     if (status == MC_OK) {
-        status = mc_tasks_run(w.count, options->jobs, wanted, task_name, work, done, &w, error);
+        status = mc_tasks_run(w.count, options->jobs, NULL, task_name, work, done, &w, error);
     }
     *written = w.written;
     mc_importers_remove_scratch(scratch);

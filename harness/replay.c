@@ -166,25 +166,18 @@ static json_t *text_json(const char *text)
     return value != NULL ? value : json_string(plain);
 }
 
+static mc_status take_verdicts(void *context, mc_judging *j, const mc_crash *crash, mc_error *error)
+{
+    char(*text)[MC_CASE_VERDICT_BYTES] = context;
+    return mc_case_verdicts(j, crash, text, error);
+}
+
 /* Judges one case and tells the verdicts that differ. */
 static mc_status judge_case(const mc_case *c, const mc_importers *importers, json_t *changes,
                             mc_error *error)
 {
-    mc_judging *j = malloc(sizeof *j);
-    if (j == NULL) {
-        return no_memory(error);
-    }
     char text[MC_IMPORTERS_MAX][MC_CASE_VERDICT_BYTES];
-    mc_record_options record;
-    mc_case_recipe(c, &record);
-    mc_judge_options options = {.record = &record, .importers = importers};
-    mc_crash crash;
-    mc_status status = mc_case_open(c, &options, j, &crash, error);
-    if (status == MC_OK) {
-        status = mc_case_verdicts(j, &crash, text, error);
-        mc_judging_close(j);
-    }
-    free(j);
+    mc_status status = mc_case_judge(c, importers, take_verdicts, text, error);
     for (uint32_t i = 0; status == MC_OK && i < importers->count; i++) {
         const mc_chosen *chosen = &importers->chosen[i];
         const char *expected =
@@ -287,13 +280,6 @@ static char *work(void *context, uint32_t index, mc_error *error)
     return text;
 }
 
-static bool wanted(void *context, uint32_t index)
-{
-    (void)context;
-    (void)index;
-    return true;
-}
-
 static const char *worker_name(void *context, uint32_t index)
 {
     (void)context;
@@ -374,8 +360,8 @@ mc_status mc_replay_run(const mc_replay_options *options, mc_replay *out, mc_err
         status = mc_fail(error, MC_IO, "nothing", "replay: no case there: nothing was judged");
     }
     if (status == MC_OK) {
-        status = mc_tasks_run(worker_count(&r), options->jobs, wanted, worker_name, work, done, &r,
-                              error);
+        status =
+            mc_tasks_run(worker_count(&r), options->jobs, NULL, worker_name, work, done, &r, error);
     }
     if (status == MC_OK && r.answered != out->count) {
         status = mc_fail(error, MC_IO, "task", "replay: %u of %u cases have an answer", r.answered,

@@ -165,7 +165,7 @@ static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
                                        j->content.empty_class, recovers);
     answer(t, "SQLite itself", &verdict, false);
     tell_detectors(t, &own);
-    status = t->stored ? MC_OK : tell_signature(t, crash, &own, error);
+    status = t->stored != NULL ? MC_OK : tell_signature(t, crash, &own, error);
     bool imported = own.kind == MC_OUTCOME_SNAPSHOT || own.kind == MC_OUTCOME_OTHER;
     uint32_t view = MC_VIEW_SCRATCH;
     if (status == MC_OK && imported) {
@@ -343,28 +343,22 @@ static mc_status take_stored(const mc_case *c, mc_story *story, mc_error *error)
     return MC_OK;
 }
 
+static mc_status tell_stored(void *context, mc_judging *j, const mc_crash *crash, mc_error *error)
+{
+    mc_telling *t = context;
+    t->j = j;
+    begin(t->story, &j->trace);
+    mc_status status = take_stored(t->stored, t->story, error);
+    return status == MC_OK ? tell(t, crash, error) : status;
+}
+
 mc_status mc_story_of_case(const mc_case *c, const mc_importers *importers,
                            const mc_story_request *request, mc_story *story, mc_error *error)
 {
     memset(story, 0, sizeof *story);
     story->arena.limit_bytes = SIZE_MAX / 2;
-    mc_judging *j = malloc(sizeof *j);
-    if (j == NULL) {
-        return no_memory(error);
-    }
-    mc_record_options record;
-    mc_case_recipe(c, &record);
-    mc_judge_options options = {.record = &record, .importers = importers};
-    mc_crash crash;
-    mc_status status = mc_case_open(c, &options, j, &crash, error);
-    if (status == MC_OK) {
-        mc_telling t = {.j = j, .story = story, .request = request, .stored = true};
-        begin(story, &j->trace);
-        status = take_stored(c, story, error);
-        status = status == MC_OK ? tell(&t, &crash, error) : status;
-        mc_judging_close(j);
-    }
-    free(j);
+    mc_telling t = {.story = story, .request = request, .stored = c};
+    mc_status status = mc_case_judge(c, importers, tell_stored, &t, error);
     if (status != MC_OK) {
         mc_story_free(story);
     }

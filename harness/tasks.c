@@ -165,7 +165,7 @@ static mc_status finish(child *c, uint32_t slot, mc_task_name_fn name, mc_task_d
 static uint32_t next_wanted(uint32_t from, uint32_t count, bool (*wanted)(void *, uint32_t),
                             void *context)
 {
-    while (from < count && !wanted(context, from)) {
+    while (from < count && wanted != NULL && !wanted(context, from)) {
         from++;
     }
     return from;

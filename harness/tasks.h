@@ -20,9 +20,9 @@ void mc_tasks_at(const char *place);
  * MC_OK ends the whole. */
 typedef mc_status (*mc_task_done_fn)(void *context, uint32_t index, char *text, mc_error *error);
 
-/* Runs the tasks for which `wanted(context, index)` holds, at most `jobs` at a time, started in
- * order. A child that dies, or fails, ends the whole with an error that says which; children still
- * running are then killed and waited for. Nothing is left behind. */
+/* Runs the tasks for which `wanted(context, index)` holds (null: all), at most `jobs` at a time,
+ * started in order. A child that dies, or fails, ends the whole with an error that says which;
+ * children still running are then killed and waited for. Nothing is left behind. */
 mc_status mc_tasks_run(uint32_t count, uint32_t jobs, bool (*wanted)(void *context, uint32_t index),
                        mc_task_name_fn name, mc_task_fn work, mc_task_done_fn done, void *context,
                        mc_error *error);

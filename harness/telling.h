@@ -11,8 +11,8 @@ typedef struct mc_telling {
     mc_judging *j;
     mc_story *story;
     const mc_story_request *request;
-    uint32_t mistake; /* with which the state is handed over (handover.h) */
-    bool stored;      /* a case's: its operations are in the case, not in a trace */
+    uint32_t mistake;      /* with which the state is handed over (handover.h) */
+    const mc_case *stored; /* its operations are in this case, not in a trace; or null */
     bool found;
     bool recovers;        /* the control recovers a snapshot */
     mc_verdict_kind last; /* verdict of the subject at the state before */

@@ -292,7 +292,7 @@ static mc_status take_store(mc_emission *e, mc_error *error)
         (void)snprintf(name, MC_CASE_NAME_BYTES + 16, "%s%s", mc_case_database(e->c, 0),
                        i == 0 ? "" : mc_emit_sidecars[i - 1]);
         if (file[i]->exists) {
-            e->file[e->file_count++] = (mc_case_entry){name, *file[i]};
+            e->file[e->file_count++] = (mc_packed){name, *file[i]};
         }
     }
     return status;

@@ -4,67 +4,10 @@
 #include "reports/emitting.h"
 #include "reports/shell.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- the archive ---- */
-
-static la_ssize_t take_bytes(struct archive *archive, void *context, const void *data, size_t size)
-{
-    if (fwrite(data, 1, size, context) != size) {
-        archive_set_error(archive, ENOMEM, "out of memory");
-        return -1;
-    }
-    return (la_ssize_t)size;
-}
-
-static bool put_entry(struct archive *archive, const char *name, const mc_file *file)
-{
-    char path[MC_CASE_NAME_BYTES + 32];
-    (void)snprintf(path, sizeof path, "./%s", name);
-    struct archive_entry *entry = archive_entry_new();
-    if (entry == NULL) {
-        return false;
-    }
-    archive_entry_set_pathname(entry, path);
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_perm(entry, 0644);
-    archive_entry_set_size(entry, (la_int64_t)file->size);
-    archive_entry_set_mtime(entry, 0, 0);
-    bool ok = archive_write_header(archive, entry) == ARCHIVE_OK &&
-              (file->size == 0 || archive_write_data(archive, file->data, (size_t)file->size) ==
-                                      (la_ssize_t)file->size);
-    archive_entry_free(entry);
-    return ok;
-}
-
-/* A tar.gz without times, so that equal files give equal bytes. */
-static mc_status pack(const mc_emission *e, FILE *out, mc_error *error)
-{
-    struct archive *archive = archive_write_new();
-    bool ok = archive != NULL && archive_write_add_filter_gzip(archive) == ARCHIVE_OK &&
-              archive_write_set_format_ustar(archive) == ARCHIVE_OK &&
-              archive_write_set_options(archive, "gzip:compression-level=9,gzip:!timestamp") ==
-                  ARCHIVE_OK &&
-              archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
-              archive_write_open(archive, out, NULL, take_bytes, NULL) == ARCHIVE_OK;
-    for (uint32_t i = 0; ok && i < e->file_count; i++) {
-        ok = put_entry(archive, e->file[i].name, &e->file[i].file);
-    }
-    mc_file dump = mc_case_file(e->c, "kv.jsonl");
-    ok = ok && (!e->is_kv || put_entry(archive, "kv.jsonl", &dump)) &&
-         archive_write_close(archive) == ARCHIVE_OK;
-    mc_status status = MC_OK;
-    if (!ok) {
-        const char *why = archive != NULL ? archive_error_string(archive) : NULL;
-        status = mc_fail(error, MC_IO, "emit-write", "emit: %s", why != NULL ? why : "no memory");
-    }
-    (void)archive_write_free(archive);
-    return status;
-}
 
 static void put_base64(FILE *out, const unsigned char *data, size_t size)
 {
@@ -86,19 +29,25 @@ static void put_base64(FILE *out, const unsigned char *data, size_t size)
 
 static mc_status put_files(const mc_emission *e, FILE *out, mc_error *error)
 {
-    char *data = NULL;
-    size_t size = 0;
-    FILE *packed = open_memstream(&data, &size);
-    mc_status status = packed != NULL ? pack(e, packed, error) : MC_NO_MEMORY;
-    if (packed == NULL || (fclose(packed) != 0 && status == MC_OK)) {
-        status = mc_fail(error, MC_NO_MEMORY, "no-memory", "emit: out of memory");
+    mc_packed *entry = calloc(e->file_count + 1, sizeof *entry);
+    if (entry == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "emit: out of memory");
     }
+    uint32_t count = e->file_count;
+    memcpy(entry, e->file, count * sizeof *entry);
+    if (e->is_kv) {
+        entry[count++] = (mc_packed){"kv.jsonl", mc_case_file(e->c, "kv.jsonl")};
+    }
+    uint8_t *data = NULL;
+    size_t size = 0;
+    mc_status status = mc_pack(entry, count, MC_PACK_GZIP, &data, &size, error);
     if (status == MC_OK) {
         (void)fputs("\nunpack() {\n    base64 -d <<'END_OF_FILES' | tar -xzf -\n", out);
-        put_base64(out, (const unsigned char *)data, size);
+        put_base64(out, data, size);
         (void)fputs("END_OF_FILES\n}\n", out);
     }
     free(data);
+    free(entry);
     return status;
 }
 

@@ -35,7 +35,7 @@ typedef struct mc_emission {
     uint32_t acked;
     uint32_t begun;
     uint32_t databases;
-    mc_case_entry *file; /* the state's files as SQLite sees them, then the snapshots */
+    mc_packed *file; /* the state's files as SQLite sees them, then the snapshots */
     uint32_t file_count;
 } mc_emission;
 
