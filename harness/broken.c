@@ -21,7 +21,8 @@ typedef struct rules {
     bool one_frame_early;  /* the last frame that counts is left out */
     bool past_last_commit; /* frames after the last commit are taken, too */
     bool skip_wal_checksum;
-    bool old_salts; /* frames of an older generation of the WAL are taken */
+    bool first_header; /* the page count comes from the first frame of page 1, not the last */
+    bool old_salts;    /* frames of an older generation of the WAL are taken */
 } rules;
 
 enum { PAGES_MAX = 4096 };
@@ -31,6 +32,7 @@ typedef struct state {
     const mc_files *files;
     uint32_t page_size;
     uint64_t main_pages;
+    const uint8_t *header; /* where the page count is read, if not in page 1 */
     const uint8_t *page[PAGES_MAX];
 } state;
 
@@ -159,6 +161,9 @@ static void overlay(state *s)
     counts -= s->broken->one_frame_early && counts > 0;
     for (uint64_t i = 0; i < counts; i++) {
         uint32_t page = be32(wal, 32 + i * frame_bytes);
+        if (page == 1 && s->header == NULL && s->broken->first_header) {
+            s->header = wal->data + 32 + i * frame_bytes + 24;
+        }
         if (page <= PAGES_MAX) {
             s->page[page - 1] = wal->data + 32 + i * frame_bytes + 24;
         }
@@ -192,9 +197,10 @@ static mc_status recover_with(const rules *broken, const mc_input *input, mc_are
     }
     play(&s);
     overlay(&s);
-    if (s.main_pages > 0 && memcmp(s.page[0] + 24, s.page[0] + 92, 4) == 0 &&
-        mc_bytes_get_be32(s.page[0] + 28) != 0) {
-        s.main_pages = mc_bytes_get_be32(s.page[0] + 28);
+    const uint8_t *header = s.header != NULL ? s.header : s.page[0];
+    if (s.main_pages > 0 && memcmp(header + 24, header + 92, 4) == 0 &&
+        mc_bytes_get_be32(header + 28) != 0) {
+        s.main_pages = mc_bytes_get_be32(header + 28);
     }
     if (s.main_pages > PAGES_MAX) {
         return too_large(error);
@@ -227,6 +233,7 @@ BROKEN(no_wal, .ignore_wal = true)
 BROKEN(last_frame, .one_frame_early = true)
 BROKEN(past_commit, .past_last_commit = true)
 BROKEN(wal_checksum, .skip_wal_checksum = true)
+BROKEN(first_header, .first_header = true)
 BROKEN(old_salts, .old_salts = true)
 
 const mc_importer mc_broken_importers[] = {
@@ -247,6 +254,8 @@ const mc_importer mc_broken_importers[] = {
     {MC_IMPORTER_ABI, "broken:past-commit", "frames after the last commit are taken, too",
      import_past_commit},
     {MC_IMPORTER_ABI, "broken:wal-checksum", "frames are not checked", import_wal_checksum},
+    {MC_IMPORTER_ABI, "broken:first-header", "the page count is that of the first frame of page 1",
+     import_first_header},
     {MC_IMPORTER_ABI, "broken:old-salts", "frames of an older generation of the WAL are taken",
      import_old_salts},
     {0, NULL, NULL, NULL},

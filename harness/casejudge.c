@@ -276,6 +276,7 @@ mc_status mc_case_open(const mc_case *c, const mc_judge_options *options, mc_jud
                        mc_crash *crash, mc_error *error)
 {
     mc_judging_start(j, options);
+    j->single = true;
     mc_status status = load(c, j, error);
     if (status != MC_OK) {
         mc_judging_close(j);

@@ -14,7 +14,8 @@ static mc_status no_memory(mc_error *error)
     return mc_fail(error, MC_NO_MEMORY, "no-memory", "judge: out of memory");
 }
 
-/* A sidecar that is handed over wrongly does not change what lies in main. */
+/* A sidecar that is handed over wrongly does not change what lies in main. On a single state there
+ * is nothing to follow: the importers themselves are asked. */
 bool mc_judging_followed(const mc_judging *j, uint32_t importer)
 {
     mc_importer_kind kind = j->importers->chosen[importer].kind;
@@ -22,7 +23,7 @@ bool mc_judging_followed(const mc_judging *j, uint32_t importer)
     if (mistake != NULL) {
         return kind == MC_IMPORTER_ABANDON && mistake->file != MC_HANDED_MAIN;
     }
-    return !j->trace.is_kv && kind <= MC_IMPORTER_RECOVER;
+    return !j->trace.is_kv && !j->single && kind <= MC_IMPORTER_RECOVER;
 }
 
 mc_status mc_judging_hand_over(mc_judging *j, uint32_t mistake, const mc_crash *crash,

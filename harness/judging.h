@@ -27,6 +27,7 @@ typedef struct mc_judging {
     const mc_judge_options *options;
     const mc_importers *importers;
     mc_trace trace; /* its base is the disk that is explored */
+    bool single;    /* one state, a case's: nothing is followed */
     mc_trace told;  /* of a case: leads from snapshot to snapshot; the history points into it */
     mc_history history;
     mc_content content;

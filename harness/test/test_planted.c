@@ -31,6 +31,7 @@ static const planted plants[] = {
     {"broken:last-frame", "inplace", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
     {"broken:past-commit", "spill", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
     {"broken:wal-checksum", "walreset", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
+    {"broken:first-header", "grow", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_TORN},
     {"broken:old-salts", "walreset", MC_MODE_WAL, MC_SYNC_FULL, 1u << MC_STALE | 1u << MC_TORN},
 };
 
