@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LITERALS_MAX = 64, EFFORT_PER_RUN = 400 };
+enum { LITERALS_MAX = 64, EFFORT_PER_RUN = 400, EFFORT_PER_PROGRAM = 2000 };
 static const uint64_t EFFORT_DEFAULT = 6000000;
 static const uint64_t STEPS_FIRST = 1000000000; /* for the program as it is; */
 static const uint64_t STEPS_MORE = 100000; /* smaller ones get twice of what it took, and this */
@@ -89,7 +89,7 @@ static mc_status seek(void *context, const mc_crash *crash, mc_error *error)
     mc_outcome outcome;
     mc_outcome control = {.kind = MC_OUTCOME_SNAPSHOT};
     char signature[MC_SIGNATURE_MAX];
-    s->r->spent++;
+    s->r->spent += j->importers->chosen[0].kind == MC_IMPORTER_EXEC ? EFFORT_PER_PROGRAM : 1;
     mc_status status = mc_judging_outcome(j, 0, &outcome, error);
     if (status == MC_OK && outcome.kind == MC_OUTCOME_REFUSED) {
         status = mc_judging_control(j, &control, error); /* blocked, or refused? */
