@@ -234,7 +234,7 @@ PROGRAM_UNUSED static void expect_refused(const char *path, const char *what)
     program_expect(&o, 3, what);
     assert_string_equal(o.err, "");
     assert_non_null(strstr(o.out, "ERROR    "));
-    assert_non_null(strstr(o.out, "\n1 cases replayed: 0 as expected, 0 changed, 1 could not"));
+    assert_non_null(strstr(o.out, "\n1 case replayed: 0 as expected, 0 changed, 1 could not"));
     program_done(&o);
 }
 
