@@ -160,6 +160,9 @@ static mc_status parse_line(const char *text, size_t size, const place *at, mc_a
                             dump_items *items, mc_error *error)
 {
     json_error_t ignored;
+    if (size > MC_DUMP_LINE_BYTES_MAX) {
+        return malformed(at, "a line of at most 4194304 bytes", error);
+    }
     json_t *line = json_loadb(text, size, JSON_REJECT_DUPLICATES, &ignored);
     if (!json_is_object(line)) {
         json_decref(line);

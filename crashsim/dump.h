@@ -17,7 +17,10 @@
 
 /* Limits; a v1 key's is MC_KV_KEY_MAX. */
 #define MC_DUMP_BYTES_MAX ((uint64_t)1 << 30) /* of a whole dump */
-enum { MC_DUMP_VALUE_BYTES_MAX = 128 * 1024 };
+enum {
+    MC_DUMP_VALUE_BYTES_MAX = 128 * 1024,
+    MC_DUMP_LINE_BYTES_MAX = 4 << 20 /* as JSON values it takes some fifty times the memory */
+};
 
 /* Reads a dump into the empty `store`; values lie in `arena`. `name` is what errors call the dump.
  * MC_MALFORMED or MC_NO_MEMORY leave the store empty. */

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For one importer on one state: a store of a few bytes may speak of a file of terabytes. */
+enum { STATE_BYTES_MAX = 2 * MC_CASE_BYTES_MAX };
+
 static mc_status no_memory(mc_error *error)
 {
     return mc_fail(error, MC_NO_MEMORY, "no-memory", "case: out of memory");
@@ -277,6 +280,7 @@ mc_status mc_case_open(const mc_case *c, const mc_judge_options *options, mc_jud
 {
     mc_judging_start(j, options);
     j->single = true;
+    j->arena.limit_bytes = STATE_BYTES_MAX;
     mc_status status = load(c, j, error);
     if (status != MC_OK) {
         mc_judging_close(j);

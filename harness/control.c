@@ -193,11 +193,16 @@ void mc_control_undo(mc_control *control)
 static mc_status serialize(sqlite3 *db, mc_arena *arena, mc_image *image, mc_error *error)
 {
     sqlite3_int64 size = 0;
-    unsigned char *bytes = sqlite3_serialize(db, "main", &size, 0);
     *image = (mc_image){0};
-    if (bytes == NULL || size == 0) {
-        sqlite3_free(bytes);
+    (void)sqlite3_serialize(db, "main", &size, SQLITE_SERIALIZE_NOCOPY); /* asks for the size */
+    if (size <= 0) {
         return MC_OK;
+    }
+    unsigned char *bytes =
+        mc_arena_fits(arena, (uint64_t)size) ? sqlite3_serialize(db, "main", &size, 0) : NULL;
+    if (bytes == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "control: no memory for %lld bytes",
+                       (long long)size);
     }
     uint32_t page_size = (uint32_t)bytes[16] << 8 | bytes[17];
     page_size = page_size == 1 ? MC_PAGE_SIZE_MAX : page_size;

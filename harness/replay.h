@@ -10,7 +10,8 @@
 #include "harness/importers.h"
 
 typedef struct mc_replay_options {
-    const char *const *path; /* case files, and folders, which are searched for *.case below them */
+    const char *const *path; /* case files, and folders, below which every regular file *.case is
+                                one; links in them are not followed */
     uint32_t path_count;
     const char *allowed;   /* comma list of exec: and so: importers that may run; or null */
     const char *report[2]; /* files that will be written, so that they must be none of the cases;

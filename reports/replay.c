@@ -64,8 +64,9 @@ void mc_report_replay(const mc_replay *replay, const char *program, bool quiet, 
         print_one(&replay->replayed[i], program, quiet, out);
     }
     uint32_t same = replay->count - replay->changed - replay->accepted - replay->failed;
-    (void)fprintf(out, "%u cases replayed: %u as expected, %u changed, %u could not be judged",
-                  replay->count, same, replay->changed, replay->failed);
+    (void)fprintf(out, "%u case%s replayed: %u as expected, %u changed, %u could not be judged",
+                  replay->count, replay->count == 1 ? "" : "s", same, replay->changed,
+                  replay->failed);
     if (replay->accepted > 0) {
         (void)fprintf(out, ", %u accepted as they are now", replay->accepted);
     }
