@@ -229,8 +229,8 @@ static void hostile_texts_give_valid_xml(void **unused)
         "\xef\xbf\xbe",          /* U+FFFE */
         "a\xef\xbf\xbf\xef\xbf", /* U+FFFF, and a piece */
         "\xf4\x90\x80\x80",      /* past U+10FFFF */
-        "\xc2\x9b"
-        "31m",          /* a control character of two bytes */
+        ("\xc2\x9b"
+         "31m"),        /* a control character of two bytes */
         "\xe2\x80\xae", /* right to left: text, if odd */
         " ",
         "\xc3\xa4\xe2\x82\xac\xf0\x9f\x92\xa5",
