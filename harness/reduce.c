@@ -184,7 +184,7 @@ static mc_status shrink_statements(reducer *r, mc_script *part, mc_error *error)
     enum { PAIRS_MAX = 40 };
     bool keep[MC_DDMIN_MAX];
     uint32_t count = part->count;
-    if (count > MC_DDMIN_MAX) {
+    if (count == 0 || count > MC_DDMIN_MAX) {
         return MC_OK;
     }
     statements s = {.r = r, .whole = {.count = count}};

@@ -183,7 +183,12 @@ PROGRAM_UNUSED static void write_zstd(const char *path, const char *data, size_t
 
 /* ---- good cases to be spoilt, and what is expected of spoilt ones ---- */
 
-#if defined __SANITIZE_ADDRESS__
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define HOSTILE_SANITIZED 1
+#endif
+#endif
+#if defined __SANITIZE_ADDRESS__ || defined HOSTILE_SANITIZED
 enum { SANITIZED = 1 };
 #else
 enum { SANITIZED = 0 };
