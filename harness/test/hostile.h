@@ -243,6 +243,19 @@ PROGRAM_UNUSED static void expect_refused(const char *path, const char *what)
     program_done(&o);
 }
 
+/* The same, for that reason and no other: something behind it would have refused it, too. */
+PROGRAM_UNUSED static void expect_refused_for(const char *path, const char *what,
+                                              const char *reason)
+{
+    expect_refused(path, what);
+    output o = program_run("explain %s", path);
+    if (strstr(o.err, reason) == NULL) {
+        print_error("%s: not for \"%s\": %s", what, reason, o.err);
+        fail();
+    }
+    program_done(&o);
+}
+
 /* One that is whole gets verdicts: as expected, or changed. */
 PROGRAM_UNUSED static void expect_verdicts(const char *path, const char *what)
 {

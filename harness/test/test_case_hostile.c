@@ -463,7 +463,7 @@ static void large_cases_stay_within_memory(void **unused)
 static void lies_about_sizes_take_no_memory(void **unused)
 {
     (void)unused;
-    static const char *const sizes[] = {"AQAAAAAAAgAAAA==", "AQAAAAAAAAAAAQ==",
+    static const char *const sizes[] = {"AQAAAAAAAgAAAA==", "AQAAAAAAAAEAAA==",
                                         "AQD//////////w=="}; /* 8 GiB, 1 TiB and more than all */
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         items all = copy_of(&good_kv);
@@ -485,6 +485,11 @@ static void lies_about_sizes_take_no_memory(void **unused)
             assert_non_null(strstr(o.out, "control: no memory for 8589934592 bytes"));
         } else {
             program_expect(&o, 1, sizes[i]);
+            const char *reason = i == 1 ? "found \"blocked: too-large\"" : "metadata-size";
+            if (strstr(o.out, reason) == NULL) {
+                print_error("%s: not \"%s\": %s", sizes[i], reason, o.out);
+                fail();
+            }
         }
         assert_string_equal(o.err, "");
         program_done(&o);
