@@ -93,8 +93,13 @@ static mc_status explain_state(const mc_arguments *a, mc_error *error)
         status = mc_case_write(&kept, save, error);
     }
     if (status == MC_OK) {
-        mc_story_place place = {
-            .program = program_invocation_name, .operand = a->operand[0], .folder = request.folder};
+        static const char *const names[] = {"txns", "page-size", "cache-pages", "seed", NULL};
+        char asked[400];
+        mc_options_repeat(a, names, asked, sizeof asked);
+        mc_story_place place = {.program = program_invocation_name,
+                                .operand = a->operand[0],
+                                .options = asked,
+                                .folder = request.folder};
         mc_report_story(&story, &place, stdout);
     }
     mc_case_free(&kept);
@@ -120,6 +125,7 @@ static mc_status tell_case(const mc_arguments *a, const mc_case *c, bool is_file
     if (status == MC_OK) {
         mc_story_place place = {.program = program_invocation_name,
                                 .operand = a->operand[0],
+                                .options = "",
                                 .is_case = is_file,
                                 .folder = request.folder};
         mc_report_story(&story, &place, stdout);
@@ -210,15 +216,25 @@ static bool ends_with(const char *text, const char *end)
     return size > strlen(end) && strcmp(text + size - strlen(end), end) == 0;
 }
 
-static bool begins_as_database(const char *path)
+/* Case, database or neither, by how it begins; an empty file is an empty database. */
+static mc_status explain_file(const mc_arguments *a, const char *path, uint64_t size,
+                              mc_error *error)
 {
+    static const unsigned char zstd[4] = {0x28, 0xb5, 0x2f, 0xfd}; /* RFC 8878 3.1.1 */
     char head[16] = "";
     FILE *file = fopen(path, "re");
-    bool whole = file != NULL && fread(head, 1, sizeof head, file) == sizeof head;
+    size_t have = file != NULL ? fread(head, 1, sizeof head, file) : 0;
     if (file != NULL) {
         (void)fclose(file);
     }
-    return whole && memcmp(head, "SQLite format 3", sizeof head) == 0;
+    if (size == 0 || memcmp(head, "SQLite format 3", sizeof head) == 0) {
+        return explain_found(a, MC_SOURCE_FILES, error);
+    }
+    if (ends_with(path, ".case") || (have >= 4 && memcmp(head, zstd, sizeof zstd) == 0)) {
+        return explain_case(a, error);
+    }
+    return mc_fail(error, MC_MALFORMED, "not-a-case",
+                   "%s: neither a case, nor a database, nor a v1 dump (.jsonl)", path);
 }
 
 static mc_status explain(const mc_arguments *a, mc_error *error)
@@ -229,11 +245,9 @@ static mc_status explain(const mc_arguments *a, mc_error *error)
     if (!file && !ends_with(operand, ".case")) {
         return explain_state(a, error);
     }
-    if (file && ends_with(operand, ".jsonl")) {
-        return explain_found(a, MC_SOURCE_DUMP, error);
-    }
-    return file && begins_as_database(operand) ? explain_found(a, MC_SOURCE_FILES, error)
-                                               : explain_case(a, error);
+    return file && ends_with(operand, ".jsonl")
+               ? explain_found(a, MC_SOURCE_DUMP, error)
+               : explain_file(a, operand, file ? (uint64_t)info.st_size : 1, error);
 }
 
 int mc_command_explain(int argc, char **argv)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/shell.h"
+
 static int row_of(const mc_arguments *arguments, const char *name)
 {
     for (int i = 0; arguments->option[i].name != NULL; i++) {
@@ -94,6 +96,22 @@ const char *mc_options_get(const mc_arguments *arguments, const char *name)
 bool mc_options_given(const mc_arguments *arguments, const char *name)
 {
     return arguments->given[row_of(arguments, name)];
+}
+
+void mc_options_repeat(const mc_arguments *arguments, const char *const *names, char *out,
+                       size_t size)
+{
+    FILE *text = fmemopen(out, size, "w");
+    out[0] = '\0';
+    for (; text != NULL && *names != NULL; names++) {
+        if (mc_options_given(arguments, *names)) {
+            (void)fprintf(text, " --%s ", *names);
+            mc_shell_word(text, mc_options_get(arguments, *names));
+        }
+    }
+    if (text != NULL) {
+        (void)fclose(text);
+    }
 }
 
 mc_status mc_options_number(const mc_arguments *arguments, const char *name, uint64_t least,

@@ -3,6 +3,7 @@
 #define MIDCOMMIT_CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/result.h"
@@ -36,6 +37,11 @@ mc_status mc_options_parse(const mc_option *table, const char *synopsis, const c
 /* The value of an option by name; null when it was not given and has no default. */
 const char *mc_options_get(const mc_arguments *arguments, const char *name);
 bool mc_options_given(const mc_arguments *arguments, const char *name);
+
+/* Those of the options `names` (ended by null) that were given, as words of a shell with a space in
+ * front of each. */
+void mc_options_repeat(const mc_arguments *arguments, const char *const *names, char *out,
+                       size_t size);
 
 /* A whole number from `least` to `most`. */
 mc_status mc_options_number(const mc_arguments *arguments, const char *name, uint64_t least,

@@ -119,9 +119,13 @@ int mc_command_reduce(int argc, char **argv)
     mc_importers importers = {0};
     mc_reduced reduced;
     status = status == MC_OK ? mc_case_read(a.operand[0], &c, &error) : status;
-    status = status == MC_OK
-                 ? mc_replay_importers(&c, mc_options_get(&a, "importer"), &importers, &error)
-                 : status;
+    if (status == MC_OK) {
+        mc_error why;
+        status = mc_replay_importers(&c, mc_options_get(&a, "importer"), &importers, &why);
+        if (status != MC_OK) {
+            (void)mc_fail(&error, status, why.reason, "%s: %s", a.operand[0], why.text);
+        }
+    }
     status = status == MC_OK ? mc_reduce(&c, &importers, 0, &smaller, &reduced, &error) : status;
     status = status == MC_OK ? write_result(&reduced, &smaller, emit, path, &error) : status;
     mc_case_free(&smaller);

@@ -97,6 +97,10 @@ int mc_command_replay(int argc, char **argv)
         mc_replay_free(&replay);
         return mc_options_fail(&error);
     }
+    if (replay.failed > 0) {
+        (void)fprintf(stderr, "midcommit: replay: %u of %u cases could not be judged\n",
+                      replay.failed, replay.count);
+    }
     int exit_status = replay.failed > 0    ? MC_EXIT_FAILED
                       : replay.changed > 0 ? MC_EXIT_FINDING
                                            : MC_EXIT_OK;

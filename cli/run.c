@@ -234,7 +234,7 @@ static void progress(void *context, uint32_t done, uint32_t tasks, uint64_t stat
  * the same trace again. */
 static void write_explain(const mc_arguments *a, char *out, size_t size)
 {
-    static const char *const names[] = {"txns", "page-size", "cache-pages", "seed"};
+    static const char *const names[] = {"txns", "page-size", "cache-pages", "seed", NULL};
     out[0] = '\0';
     FILE *text = fmemopen(out, size, "w");
     if (text != NULL) {
@@ -242,13 +242,8 @@ static void write_explain(const mc_arguments *a, char *out, size_t size)
         (void)fputs(" explain", text);
         (void)fclose(text);
     }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t have = strlen(out);
-        if (mc_options_given(a, names[i])) {
-            (void)snprintf(out + have, size - have, " --%s %s", names[i],
-                           mc_options_get(a, names[i]));
-        }
-    }
+    size_t have = strlen(out);
+    mc_options_repeat(a, names, out + have, size - have);
 }
 
 static mc_status write_json(const mc_run_result *result, const char *path, mc_error *error)

@@ -135,11 +135,14 @@ static mc_status put_facts(const mc_judging *j, const mc_crash *crash, const mc_
     const mc_mistake *mistake = j->handover.mistake;
     (void)snprintf(crash_name, sizeof crash_name, "%s%s%s", j->crash_name,
                    mistake != NULL ? "@" : "", mistake != NULL ? mistake->name : "");
-    json_t *told =
-        json_pack("{s:I,s:I,s:I,s:o,s:o}", "elements", (json_int_t)story->elements, "commits",
-                  (json_int_t)story->commits, "since", (json_int_t)story->since, "before",
-                  story->before != NULL ? json_string(story->before) : json_null(), "operations",
-                  operations(story));
+    json_t *told = json_pack("{s:I,s:I,s:o}", "elements", (json_int_t)story->elements, "commits",
+                             (json_int_t)story->commits, "operations", operations(story));
+    if (story->before != NULL) {
+        json_object_set_new(told, "before", json_string(story->before));
+        json_object_set_new(told, "first_bad",
+                            json_pack("{s:I,s:s}", "element", (json_int_t)story->bad, "does",
+                                      story->bad_text != NULL ? story->bad_text : ""));
+    }
     if (story->handed != NULL) {
         json_object_set_new(told, "handed", json_string(story->handed));
         json_object_set_new(told, "effect", json_string(story->effect));

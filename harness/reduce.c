@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LITERALS_MAX = 64, EFFORT_PER_RUN = 400, EFFORT_PER_PROGRAM = 2000 };
+enum { LITERALS_MAX = 64, EFFORT_PER_RUN = 400, EFFORT_PER_PROGRAM = 5000 };
 static const uint64_t EFFORT_DEFAULT = 6000000;
 static const uint64_t STEPS_FIRST = 1000000000; /* for the program as it is; */
 static const uint64_t STEPS_MORE = 100000; /* smaller ones get twice of what it took, and this */

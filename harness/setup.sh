@@ -62,7 +62,7 @@ END
     test)
         needs_of run
         echo "module cmocka libcmocka-dev"
-        echo "command sqlite3 sqlite3"
+        echo "command zstd zstd" # by which tar unpacks a case
         ;;
     ci)
         needs_of test

@@ -194,13 +194,13 @@ static mc_status on_handed(mc_telling *t, const mc_crash *crash, mc_error *error
     mc_verdict verdict = mc_verdict_of(&outcome, j->content.classes, crash->acked, crash->begun,
                                        j->content.empty_class, true);
     if (t->any && verdict.kind != t->last) {
-        t->since = crash->point;
+        t->bad = crash->cut > 0 ? crash->point : crash->point - 1;
         t->story->before = mc_verdict_names[t->last];
     }
     t->any = true;
     t->last = verdict.kind;
     if (crash->point == t->request->point && crash->cut == t->request->cut) {
-        t->story->since = t->since;
+        t->story->bad = t->bad;
         mc_judging_state_id(j, crash, t->story->state, sizeof t->story->state);
         return tell(t, crash, error);
     }
@@ -315,8 +315,11 @@ static mc_status take_stored(const mc_case *c, mc_story *story, mc_error *error)
     const char *effect = json_string_value(json_object_get(told, "effect"));
     story->commits = (uint32_t)number_of(told, "commits");
     story->elements = (size_t)number_of(told, "elements");
-    story->since = (size_t)number_of(told, "since");
-    story->before = before == NULL ? NULL : keep_plain(story, before);
+    const json_t *bad = json_object_get(told, "first_bad");
+    const char *bad_text = json_string_value(json_object_get(bad, "does"));
+    story->bad = (size_t)number_of(bad, "element");
+    story->bad_text = bad_text == NULL ? NULL : keep_plain(story, bad_text);
+    story->before = before == NULL || bad == NULL ? NULL : keep_plain(story, before);
     story->handed = handed == NULL ? NULL : keep_plain(story, handed);
     story->effect = effect == NULL ? "" : keep_plain(story, effect);
     story->signature = keep_plain(story, mc_case_text(c, "signature"));
@@ -402,7 +405,8 @@ mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *rec
     for (int i = 4; i > 0; i--) {
         char *slash = strrchr(text, '/');
         if (slash == NULL) {
-            return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is not %s", id, state_form);
+            return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is no file, and not %s", id,
+                           state_form);
         }
         *slash = '\0';
         part[i] = slash + 1;
@@ -416,9 +420,16 @@ mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *rec
     int numbers = sscanf(part[4], "%llu+%u%c", &at, &bytes, &end);
     bool plain = numbers == 1 && strspn(part[4], "0123456789") == strlen(part[4]);
     bool files = model == MC_KV_BUILDS;
-    if (mode < 0 || sync < 0 || model < 0 || (!plain && numbers != 2) ||
-        *mistake == MC_MISTAKES_MAX || (!files && *mistake != MC_MISTAKE_AS_IS)) {
-        return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is not %s", id, state_form);
+    const char *wrong = mode < 0                                 ? "MODE"
+                        : sync < 0                               ? "SYNC"
+                        : model < 0                              ? "CRASH"
+                        : !plain && numbers != 2                 ? "POINT[+CUT]"
+                        : *mistake == MC_MISTAKES_MAX            ? "SIDECARS"
+                        : !files && *mistake != MC_MISTAKE_AS_IS ? "SIDECARS (a v1 store has none)"
+                                                                 : NULL;
+    if (wrong != NULL) {
+        return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is not %s: no such %s", id,
+                       state_form, wrong);
     }
     record->workload = part[0];
     record->mode = (mc_mode)mode;

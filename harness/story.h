@@ -55,8 +55,9 @@ typedef struct mc_story {
     const char *difference; /* the first row that differs; or null */
     const char *noticed; /* detectors that raised an alarm: "integrity_check (row 3 missing ...)" */
     const char *missed;  /* detectors that said ok */
-    size_t since;        /* the verdict is this one from this crash point on */
-    const char *before;  /* and was this one a crash point earlier; null: always this one */
+    const char *before; /* what the verdict was before the first bad operation; null: always this */
+    size_t bad;         /* the number of that operation, the last that changed the verdict */
+    const char *bad_text; /* what it did; null when that is not known */
 } mc_story;
 
 /* Which state, seen through whose eyes, and what to keep of it. */

@@ -56,6 +56,22 @@ static uint32_t database_of(const mc_trace *trace, uint16_t file)
     return 0;
 }
 
+/* One element in words, with the role of the page that it is about. */
+static const char *line_of(mc_telling *t, const roles *role, size_t index)
+{
+    const mc_trace *trace = &t->j->trace;
+    char line[LINE_BYTES];
+    uint32_t page = mc_optext(trace, index, t->j->history.page_size, line, sizeof line);
+    if (page > 0) {
+        char text[80];
+        size_t have = strlen(line);
+        role_text(&role[database_of(trace, trace->op[index].file)], page, text, sizeof text);
+        (void)snprintf(line + have, sizeof line - have, " (%s)",
+                       strcmp(text, "-") == 0 ? "new" : text);
+    }
+    return mc_telling_keep(t->story, line);
+}
+
 mc_status mc_telling_operations(mc_telling *t, mc_error *error)
 {
     const mc_trace *trace = &t->j->trace;
@@ -74,18 +90,12 @@ mc_status mc_telling_operations(mc_telling *t, mc_error *error)
             return status;
         }
     }
+    if (story->before != NULL) {
+        story->bad_text = line_of(t, role, story->bad);
+    }
     for (size_t i = first; i < end; i++) {
-        char line[LINE_BYTES];
-        uint32_t page = mc_optext(trace, i, t->j->history.page_size, line, sizeof line);
-        if (page > 0) {
-            char text[80];
-            size_t have = strlen(line);
-            role_text(&role[database_of(trace, trace->op[i].file)], page, text, sizeof text);
-            (void)snprintf(line + have, sizeof line - have, " (%s)",
-                           strcmp(text, "-") == 0 ? "new" : text);
-        }
         mc_story_op *op = &story->op[story->op_count++];
-        *op = (mc_story_op){.number = i, .text = mc_telling_keep(story, line), .crash = i == point};
+        *op = (mc_story_op){.number = i, .text = line_of(t, role, i), .crash = i == point};
         bool changed = i == first || trace->op[i].statement != trace->op[i - 1].statement;
         if (changed && trace->op[i].statement < trace->statement_count) {
             op->statement = mc_telling_keep(story, trace->statement[trace->op[i].statement]);
@@ -155,7 +165,13 @@ mc_status mc_telling_pages(mc_telling *t, uint32_t view, mc_error *error)
     mc_story *story = t->story;
     uint32_t database;
     uint32_t first;
+    /* A torn image is held against the snapshot that it is nearer to, any other against the one
+     * that it should be. */
     story->snapshot = mc_content_first_wrong(&j->oracle, view, &database, &first);
+    if (strncmp(story->verdict, "torn", 4) != 0) {
+        bool ahead = strcmp(story->verdict, "clean, ahead") == 0;
+        story->snapshot = ahead ? story->begun : story->acked;
+    }
     uint32_t limit = 0;
     for (uint32_t d = 0; d < j->history.database_count; d++) {
         uint32_t have = j->oracle.view[view].page_count[d];

@@ -16,7 +16,7 @@ typedef struct mc_telling {
     bool found;
     bool recovers;        /* the control recovers a snapshot */
     mc_verdict_kind last; /* verdict of the subject at the state before */
-    size_t since;
+    size_t bad;           /* the operation that made it what it is */
     bool any;
 } mc_telling;
 

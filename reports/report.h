@@ -21,6 +21,8 @@ char *mc_report_json(const mc_run_result *result);
 typedef struct mc_story_place {
     const char *program;
     const char *operand;
+    const char
+        *options; /* with which it was asked, as words with a space in front of each; or "" */
     bool is_case; /* the operand is a case file */
     const char *folder;
 } mc_story_place;

@@ -1,5 +1,6 @@
 #include "reports/report.h"
 
+#include "harness/importers.h"
 #include "reports/shell.h"
 #include "reports/wrap.h"
 
@@ -48,8 +49,8 @@ static void print_pages(const mc_story *story, FILE *out)
     }
     (void)fprintf(out,
                   "\nPages of the image that differ between the snapshots, or are wrong"
-                  " (%u others are the same):\n",
-                  story->pages_same);
+                  " (%u other%s the same):\n",
+                  story->pages_same, story->pages_same == 1 ? " is" : "s are");
     (void)fprintf(out, "  %6s  %-34s %s\n", "page", "role", "belongs to snapshot");
     uint32_t left = story->page_count;
     for (uint32_t i = 0; i < story->page_count && i < PAGES_SHOWN; i++, left--) {
@@ -63,50 +64,72 @@ static void print_pages(const mc_story *story, FILE *out)
     }
 }
 
-static const char *const no_sidecars = "    rm -f main.db-journal main.db-wal main.db-shm";
-
-/* The commands between unpacking and looking: what makes the importer's database of the state. */
-static void print_import(const mc_story *story, const char *program, FILE *out)
+static bool is_refusal(const mc_story *story)
 {
-    const char *subject = story->subject;
-    bool raw = strcmp(subject, "abandon") == 0;
-    bool builtin = raw || strcmp(subject, "recover") == 0 || strcmp(subject, "reject") == 0;
-    if (story->is_kv && builtin) {
-        (void)fputs("    ", out);
-        mc_shell_word(out, program);
-        (void)fprintf(out, " migrate --from-kv kv.jsonl --policy %s --to-file main.db\n", subject);
-    } else if (raw) {
-        (void)fprintf(out, "%s    # abandon\n", no_sidecars);
-    } else if (!builtin && strcmp(subject, "sqlite") != 0) {
-        (void)fprintf(out, "    # run %.80s here\n", subject);
-    }
+    return strncmp(story->verdict, "blocked", 7) == 0 || strncmp(story->verdict, "refused", 7) == 0;
 }
 
+/* Can stock tools do what the importer does? */
+static bool is_stock(const mc_story *story)
+{
+    static const char *const names[] = {"reject", "abandon", "recover", "sqlite"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        known = known || strcmp(story->subject, names[i]) == 0;
+    }
+    return known && !story->is_kv;
+}
+
+/* The command that writes the state, the importer's image and the snapshots into a folder. */
+static void print_output(const mc_story *story, const mc_story_place *place, FILE *out)
+{
+    char item[2 * 4096 + 16] = "";
+    (void)mc_importers_append(item, sizeof item, story->subject);
+    (void)fputs("    ", out);
+    mc_shell_word(out, place->program);
+    (void)fputs(" explain ", out);
+    mc_shell_word(out, place->operand);
+    (void)fputs(place->options, out);
+    if (place->is_case || strcmp(story->subject, "abandon") != 0) { /* what explain defaults to */
+        (void)fputs(" --importer ", out);
+        mc_shell_word(out, item);
+    }
+    (void)fputs(" --output state >/dev/null\n", out);
+}
+
+/* Commands for a folder beside which the reader stands: they name it and do not enter it, so that a
+ * relative path in them stays true. */
 static void print_how_to_see(const mc_story *story, const mc_story_place *place, FILE *out)
 {
+    const char *folder = place->folder != NULL ? place->folder : "state";
+    bool unpack = place->folder == NULL && place->is_case && is_stock(story);
+    bool image = !is_stock(story) && !is_refusal(story);
     (void)fprintf(out, "\nSee it with stock tools:\n");
-    if (place->folder != NULL) {
-        (void)fputs("    cd ", out);
-        mc_shell_word(out, place->folder);
-        (void)fputc('\n', out);
-    } else if (place->is_case) {
+    if (unpack) {
         (void)fputs("    mkdir state && tar --zstd -C state -xf ", out);
         mc_shell_word(out, place->operand);
-        (void)fputs(" && cd state\n", out);
-    } else {
-        (void)fputs("    ", out);
-        mc_shell_word(out, place->program);
-        (void)fputs(" explain ", out);
-        mc_shell_word(out, place->operand);
-        (void)fputs(" --output state && cd state\n", out);
+        (void)fputc('\n', out);
+    } else if (place->folder == NULL) {
+        print_output(story, place, out);
     }
-    print_import(story, place->program, out);
-    (void)fprintf(out, "    sqlite3 main.db 'PRAGMA integrity_check'\n");
+    (void)fputs("    cd ", out);
+    mc_shell_word(out, folder);
+    if (strcmp(story->subject, "abandon") == 0 && is_stock(story)) {
+        (void)fputs(" && rm -f main.db-journal main.db-wal main.db-shm &&\n    ", out);
+    } else {
+        (void)fputs(" && ", out);
+    }
+    if (is_refusal(story) && story->is_kv) {
+        (void)fputs("ls # the importer refuses this store\n", out);
+        return;
+    }
+    const char *database = image ? "imported.db" : "main.db";
+    (void)fprintf(out, "sqlite3 %s 'PRAGMA integrity_check'\n", database);
     if (story->difference != NULL) {
         (void)fprintf(out,
-                      "    sqlite3 snapshot-%u.db .dump >expected; sqlite3 main.db .dump |"
+                      "    sqlite3 snapshot-%u.db .dump >expected; sqlite3 %s .dump |"
                       " diff expected -\n",
-                      story->snapshot);
+                      story->snapshot, database);
     }
 }
 
@@ -120,20 +143,21 @@ static void print_verdict(const mc_story *story, FILE *out)
     for (uint32_t i = 0; i < story->page_count; i++) {
         wrong += story->page[i].wrong;
     }
+    const char *measure = "measured against what SQLite recovers";
     char crash[120];
     bool found = story->commits == 0 && story->elements == 0; /* nobody knows its commits */
     (void)snprintf(crash, sizeof crash, "after a crash with %u of %u commits acknowledged%s",
                    story->acked, story->commits,
                    story->begun > story->acked ? " and one in flight" : "");
     if (found) {
-        (void)snprintf(crash, sizeof crash, "measured against what SQLite recovers");
+        (void)snprintf(crash, sizeof crash, "%s", is_refusal(story) ? "as it was found" : measure);
     }
     if (strcmp(verdict, "torn, silent") == 0) {
         mc_wrap(
             out, 0,
             "Torn, silent: %s makes a database that equals no commit and passes every check, %s; "
-            "%u of its pages are wrong.",
-            who, crash, wrong);
+            "%u of its pages %s wrong.",
+            who, crash, wrong, wrong == 1 ? "is" : "are");
     } else if (strncmp(verdict, "torn", 4) == 0) {
         mc_wrap(out, 0, "Torn, loud: %s makes a database that equals no commit, %s; checks notice.",
                 who, crash);
@@ -177,11 +201,21 @@ void mc_report_story(const mc_story *story, const mc_story_place *place, FILE *o
                       story->missed[0] != '\0' ? story->missed : "none");
     }
     (void)fprintf(out, "\nWhat each makes of the same bytes:\n");
+    int width = 16;
     for (uint32_t i = 0; i < story->answer_count; i++) {
-        (void)fprintf(out, "    %-16s %s\n", story->answer[i].importer, story->answer[i].verdict);
+        int size = (int)strlen(story->answer[i].importer);
+        width = size > width && size < 60 ? size : width;
     }
-    if (story->before != NULL && story->since > 0) {
-        (void)fprintf(out, "\nFirst bad operation: up to element %zu it was %s, since then this.\n",
-                      story->since - 1, story->before);
+    for (uint32_t i = 0; i < story->answer_count; i++) {
+        (void)fprintf(out, "    %-*s %s\n", width, story->answer[i].importer,
+                      story->answer[i].verdict);
+    }
+    if (story->before != NULL) {
+        (void)fputc('\n', out);
+        mc_wrap(out, 4,
+                "First bad operation: element %zu, %s. A crash before it is %s, a crash after it "
+                "%.*s.",
+                story->bad, story->bad_text != NULL ? story->bad_text : "", story->before,
+                (int)strcspn(story->verdict, ",:"), story->verdict);
     }
 }
