@@ -230,7 +230,7 @@ static mc_status explain_file(const mc_arguments *a, const char *path, uint64_t 
     if (size == 0 || memcmp(head, "SQLite format 3", sizeof head) == 0) {
         return explain_found(a, MC_SOURCE_FILES, error);
     }
-    if (ends_with(path, ".case") || (have >= 4 && memcmp(head, zstd, sizeof zstd) == 0)) {
+    if (have >= sizeof zstd && memcmp(head, zstd, sizeof zstd) == 0) {
         return explain_case(a, error);
     }
     return mc_fail(error, MC_MALFORMED, "not-a-case",
@@ -242,12 +242,13 @@ static mc_status explain(const mc_arguments *a, mc_error *error)
     const char *operand = a->operand[0];
     struct stat info;
     bool file = stat(operand, &info) == 0 && S_ISREG(info.st_mode);
-    if (!file && !ends_with(operand, ".case")) {
-        return explain_state(a, error);
+    if (ends_with(operand, ".case")) {
+        return explain_case(a, error);
     }
-    return file && ends_with(operand, ".jsonl")
-               ? explain_found(a, MC_SOURCE_DUMP, error)
-               : explain_file(a, operand, file ? (uint64_t)info.st_size : 1, error);
+    if (file && ends_with(operand, ".jsonl")) {
+        return explain_found(a, MC_SOURCE_DUMP, error);
+    }
+    return file ? explain_file(a, operand, (uint64_t)info.st_size, error) : explain_state(a, error);
 }
 
 int mc_command_explain(int argc, char **argv)

@@ -98,8 +98,8 @@ int mc_command_replay(int argc, char **argv)
         return mc_options_fail(&error);
     }
     if (replay.failed > 0) {
-        (void)fprintf(stderr, "midcommit: replay: %u of %u cases could not be judged\n",
-                      replay.failed, replay.count);
+        (void)fprintf(stderr, "midcommit: replay: %u of %u case%s could not be judged\n",
+                      replay.failed, replay.count, replay.count == 1 ? "" : "s");
     }
     int exit_status = replay.failed > 0    ? MC_EXIT_FAILED
                       : replay.changed > 0 ? MC_EXIT_FINDING

@@ -123,6 +123,15 @@ PROGRAM_UNUSED static void program_expect(const output *o, int status, const cha
     }
 }
 
+/* Replay has told about its cases; that some could not be judged is its one line of error. */
+PROGRAM_UNUSED static void program_expect_unjudged(const output *o)
+{
+    static const char lead[] = "midcommit: replay: ";
+    const char *end = strchr(o->err, '\n');
+    assert_int_equal(strncmp(o->err, lead, strlen(lead)), 0);
+    assert_true(end != NULL && end[1] == '\0' && strstr(o->err, " could not be judged") != NULL);
+}
+
 /* That it ended with `status` and one line on standard error, and said nothing else. */
 PROGRAM_UNUSED static void program_expect_line(const output *o, int status, const char *what)
 {

@@ -142,7 +142,7 @@ static void expect_unjudged(const char *expected, const char *options, const cha
     items_free(&all);
     output o = program_run("replay code.case%s", options);
     program_expect(&o, 3, expected);
-    assert_string_equal(o.err, "");
+    program_expect_unjudged(&o);
     if (strstr(o.out, reason) == NULL) {
         print_error("%s: not for \"%s\": %s", expected, reason, o.out);
         fail();

@@ -2,18 +2,11 @@
  *
  * Small traces are compared at every state; of large ones a seeded part is, and every state of them
  * is followed. */
+#include "core/test/sanitized.h"
 #include "harness/test/walk.h"
 
 #include "harness/control.h"
 #include "harness/judge.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED __has_feature(address_sanitizer)
-#else
-#define SANITIZED 0
-#endif
 
 /* About how many bytes of pages are hashed for one cell: beyond that its states are sampled. */
 #define CELL_BYTES (SANITIZED ? UINT64_C(50000000) : UINT64_C(400000000))
