@@ -188,8 +188,10 @@ static la_ssize_t give_bytes(struct archive *archive, void *context, const void 
     }
     size_t left = s->size - s->given;
     size_t size = left < GIVE_BYTES ? left : GIVE_BYTES;
-    *out = s->data + s->given;
-    s->given += size;
+    if (size > 0) {
+        *out = s->data + s->given;
+        s->given += size;
+    }
     return (la_ssize_t)size;
 }
 

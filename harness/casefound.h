@@ -3,8 +3,8 @@
  *
  * Nobody knows its commits, so what stock SQLite recovers from it is taken as the one snapshot: the
  * importers are judged against SQLite. Where SQLite recovers nothing, the snapshot is the empty
- * database. Its signature has "found" for the operation at the crash. A super-journal is not taken along: a
- * journal that names one counts as one whose transaction has ended. */
+ * database. Its signature has "found" for the operation at the crash. A super-journal is not taken
+ * along: a journal that names one counts as one whose transaction has ended. */
 #ifndef MIDCOMMIT_HARNESS_CASEFOUND_H
 #define MIDCOMMIT_HARNESS_CASEFOUND_H
 

@@ -34,7 +34,7 @@ static void judge_all(const char *workload, mc_mode mode, const char *importers,
     mc_importers chosen;
     mc_record_options record = {
         .workload = workload, .mode = mode, .sync = MC_SYNC_FULL, .page_size = 4096, .seed = 1};
-    record.txns = SANITIZED ? 2 : 0;
+    record.txns = SANITIZED && sidecars == ALL ? 2 : 0;
     check(mc_importers_parse(importers, &chosen, &error), &error);
     mc_judge_options options = {
         .record = &record, .importers = &chosen, .required = 4, .sidecars = sidecars};
