@@ -73,6 +73,17 @@ command clang-format-14 clang-format-14
 command npm npm
 END
         ;;
+    fuzz)
+        needs_of build
+        cat <<'END'
+command clang clang
+clang-runtime fuzzer libclang-rt-14-dev
+command llvm-cov-14 llvm-14
+command afl-fuzz afl++
+command jq jq
+command npm npm
+END
+        ;;
     amalgamation)
         cat <<'END'
 command cc build-essential

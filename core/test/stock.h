@@ -1,9 +1,8 @@
 /* stock.h: the same files to stock SQLite and to recover, and a comparison of what comes out.
  *
  * A state is the files of one database as bytes. stock_compare gives it to mc_recover_files and, as
- * real files in a directory of its own, to the SQLite library, which opens it, makes its recovery
- * on the first read and is then asked for every page through its own pager (sqlite3_serialize).
- * Both must give the same number of pages and the same bytes in each, or both must refuse.
+ * real files in a directory of its own, to the SQLite library (crashsim/stock.h says how they are
+ * compared).
  *
  * Every file's bytes are an allocation of exactly their size, so a sanitizer sees any read past it.
  */
@@ -27,13 +26,13 @@
 
 #include "core/bytes.h"
 #include "core/recover.h"
+#include "crashsim/stock.h"
 
 #define STOCK_UNUSED __attribute__((unused))
 
 enum stock_role { STOCK_MAIN, STOCK_JOURNAL, STOCK_WAL, STOCK_SUPER, STOCK_FILES };
 
-/* Above this many pages SQLite is asked for the number only. */
-enum { STOCK_PAGES_MAX = 20000, STOCK_ARENA_BYTES = 64 << 20 };
+enum { STOCK_ARENA_BYTES = 64 << 20 };
 
 typedef struct stock_file {
     uint8_t *data;
@@ -49,15 +48,6 @@ typedef struct stock_dir {
     char path[64];
     char name[STOCK_FILES][96]; /* whole paths */
 } stock_dir;
-
-/* What stock SQLite made of a state. */
-typedef struct stock_answer {
-    int code; /* of the first read: SQLITE_OK or a primary error code */
-    char message[128];
-    int64_t page_count; /* -1: not to be had */
-    uint8_t *image;     /* from sqlite3_malloc, or null */
-    int64_t image_size;
-} stock_answer;
 
 /* What recover made of it; `image` points into the state and `arena`. */
 typedef struct stock_ours {
@@ -187,56 +177,6 @@ STOCK_UNUSED static void stock_exec(sqlite3 *db, const char *sql)
     }
 }
 
-/* The first column of the first row, or -1. */
-static int64_t stock_number(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    int64_t value = -1;
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW) {
-        value = sqlite3_column_int64(statement, 0);
-    }
-    (void)sqlite3_finalize(statement);
-    return value;
-}
-
-static void stock_take_pages(sqlite3 *db, stock_answer *out)
-{
-    out->page_count = stock_number(db, "PRAGMA page_count");
-    if (out->page_count > 0 && out->page_count <= STOCK_PAGES_MAX) {
-        sqlite3_int64 size = 0;
-        out->image = sqlite3_serialize(db, "main", &size, 0);
-        out->image_size = size;
-    }
-}
-
-/* Opens the files in `dir` as any program would, and reads. */
-STOCK_UNUSED static void stock_ask(const stock_dir *dir, stock_answer *out)
-{
-    *out = (stock_answer){.page_count = -1};
-    sqlite3 *db;
-    int code = sqlite3_open_v2(dir->name[STOCK_MAIN], &db, SQLITE_OPEN_READWRITE, NULL);
-    if (code == SQLITE_OK) {
-        code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
-    }
-    out->code = code & 0xff;
-    (void)snprintf(out->message, sizeof out->message, "%s", sqlite3_errmsg(db));
-    if (code == SQLITE_OK) {
-        stock_take_pages(db, out);
-    } else if (out->code == SQLITE_CORRUPT) {
-        /* Pages can be had of a database whose schema cannot be read, by a second connection that
-         * never tried; the first stays open, or closing it would checkpoint the WAL. */
-        sqlite3 *lenient;
-        code = sqlite3_open_v2(dir->name[STOCK_MAIN], &lenient, SQLITE_OPEN_READWRITE, NULL);
-        if (code == SQLITE_OK) { /* not if a journal made SQLite delete main */
-            (void)sqlite3_exec(lenient, "PRAGMA writable_schema=ON", NULL, NULL, NULL);
-            stock_take_pages(lenient, out);
-        }
-        (void)sqlite3_close(lenient);
-    }
-    (void)sqlite3_close(db);
-}
-
 /* Finds the database's own files by the paths that a super-journal record may name. */
 typedef struct stock_lookup {
     const stock_dir *dir;
@@ -276,87 +216,18 @@ STOCK_UNUSED static void stock_recover(const stock_dir *dir, const stock_state *
     out->status = mc_recover_files(&files, &out->arena, &out->import, &out->error);
 }
 
-/* The primary code with which SQLite must have failed for recover to refuse for that reason; 0: no
- * answer of SQLite's is wrong. */
-static int stock_code_for(const char *reason)
-{
-    static const struct {
-        const char *reason;
-        int code;
-    } row[] = {
-        {"bad-magic", SQLITE_NOTADB},
-        {"read-version", SQLITE_NOTADB},
-        {"payload-fractions", SQLITE_NOTADB},
-        {"page-size", SQLITE_NOTADB},
-        {"reserved-bytes", SQLITE_NOTADB},
-        {"page-count", SQLITE_CORRUPT},
-        {"schema-root", SQLITE_CORRUPT},
-        {"schema-format", SQLITE_ERROR},
-        {"wal-version", SQLITE_CANTOPEN},
-        {"main-missing", SQLITE_CANTOPEN},
-        {"super-journal-self", 0},
-        {"wal-page-size", 0},
-        {"too-large", 0},
-    };
-    for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
-        if (strcmp(row[i].reason, reason) == 0) {
-            return row[i].code;
-        }
-    }
-    return -1;
-}
-
-/* True when both agree; else `problem` says how they do not. */
-static bool stock_agree(const stock_ours *ours, const stock_answer *stock, char *problem,
-                        size_t size)
-{
-    const mc_image *image = &ours->import.image;
-    if (ours->status != MC_OK) {
-        int expected = ours->status == MC_REFUSED ? stock_code_for(ours->error.reason) : -1;
-        (void)snprintf(problem, size, "recover refuses (%s), stock has code %d (%s)",
-                       ours->error.text, stock->code, stock->message);
-        return expected == 0 || expected == stock->code;
-    }
-    if (stock->code != SQLITE_OK && stock->code != SQLITE_CORRUPT) {
-        (void)snprintf(problem, size, "recover imports %u pages, stock has code %d (%s)",
-                       image->page_count, stock->code, stock->message);
-        return false;
-    }
-    if (stock->page_count != image->page_count) {
-        (void)snprintf(problem, size, "recover has %u pages, stock %" PRId64 " (code %d, %s)",
-                       image->page_count, stock->page_count, stock->code, stock->message);
-        return false;
-    }
-    if (stock->page_count > STOCK_PAGES_MAX || stock->page_count == 0) {
-        return true;
-    }
-    if (stock->image == NULL || stock->image_size != stock->page_count * image->page_size) {
-        (void)snprintf(problem, size,
-                       "stock's image has %" PRId64 " bytes, %u pages of %u expected",
-                       stock->image_size, image->page_count, image->page_size);
-        return false;
-    }
-    for (uint32_t i = 0; i < image->page_count; i++) {
-        const uint8_t *page = stock->image + (size_t)i * image->page_size;
-        if (memcmp(page, image->page[i], image->page_size) != 0) {
-            (void)snprintf(problem, size, "page %u of %u differs", i + 1, image->page_count);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Gives `state` to both and fails the test, naming `what`, unless they agree. The caller frees
  * ours->arena. `stock_code` may be null. */
 STOCK_UNUSED static void stock_compare(const stock_dir *dir, const stock_state *state,
                                        const char *what, stock_ours *ours, int *stock_code)
 {
     char problem[512] = "";
-    stock_answer stock;
+    mc_stock stock;
     stock_recover(dir, state, ours);
     stock_write(dir, state);
-    stock_ask(dir, &stock);
-    if (!stock_agree(ours, &stock, problem, sizeof problem)) {
+    mc_stock_ask(dir->name[STOCK_MAIN], NULL, &stock);
+    if (!mc_stock_agrees(&stock, ours->status, &ours->import.image, &ours->error, problem,
+                         sizeof problem, NULL)) {
         stock_dir kept;
         stock_dir_make(&kept);
         stock_write(&kept, state);
@@ -365,7 +236,7 @@ STOCK_UNUSED static void stock_compare(const stock_dir *dir, const stock_state *
     if (stock_code != NULL) {
         *stock_code = stock.code;
     }
-    sqlite3_free(stock.image);
+    mc_stock_free(&stock);
 }
 
 #endif

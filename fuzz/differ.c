@@ -1,0 +1,89 @@
+#include "fuzz/differ.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/recover.h"
+#include "crashsim/stock.h"
+#include "fuzz/finding.h"
+
+enum { RECOVER_BYTES_MAX = 64 << 20 };
+
+static const struct {
+    mc_piece_tag tag;
+    const char *name;
+} files[] = {
+    {MC_PIECE_MAIN, "main.db"},
+    {MC_PIECE_JOURNAL, "main.db-journal"},
+    {MC_PIECE_WAL, "main.db-wal"},
+    {MC_PIECE_SUPER, "main.db-mj1"},
+};
+
+bool mc_differ_disk(const uint8_t *data, size_t size, const char *tags, mc_disk *disk)
+{
+    static mc_piece piece[MC_PIECES_MAX];
+    size_t count = mc_pieces_read(data, size, piece);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const mc_piece *p = mc_pieces_find(piece, count, files[i].tag);
+        if (p == NULL || strchr(tags, (int)files[i].tag) == NULL) {
+            continue;
+        }
+        uint16_t number = mc_disk_slot(disk, files[i].name);
+        if (number == MC_DISK_NONE || !mc_disk_create(disk, number) ||
+            !mc_disk_write(disk, number, 0, p->data, p->size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void mc_differ(mc_disk *disk)
+{
+    static mc_arena arena = {.limit_bytes = RECOVER_BYTES_MAX};
+    mc_arena_reset(&arena);
+    mc_files view;
+    mc_import import = {0};
+    mc_error error = {0};
+    mc_disk_files(disk, "main.db", &view);
+    mc_status status = mc_recover_files(&view, &arena, &import, &error);
+    mc_stock stock;
+    if (!mc_stock_ask_disk(disk, "main.db", &stock)) {
+        return;
+    }
+    char problem[512] = "";
+    const char *signature = "";
+    bool agrees =
+        mc_stock_agrees(&stock, status, &import.image, &error, problem, sizeof problem, &signature);
+    mc_stock_free(&stock);
+    if (!agrees) {
+        mc_finding(signature, "%s", problem);
+    }
+}
+
+int mc_differ_input(const uint8_t *data, size_t size, const char *tags)
+{
+    mc_disk disk = {0};
+    bool made = mc_differ_disk(data, size, tags, &disk);
+    if (made) {
+        mc_differ(&disk);
+    }
+    mc_disk_free(&disk);
+    return made ? 0 : -1;
+}
+
+mc_status mc_differ_files(const mc_disk *disk, const char *dir, char *state, size_t state_size,
+                          mc_error *error)
+{
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        char path[4096];
+        int length = snprintf(path, sizeof path, "%s/%s", dir, disk->file[i].name);
+        FILE *file = length < (int)sizeof path ? fopen(path, "wb") : NULL;
+        bool written = file != NULL && fwrite(disk->file[i].data, 1, disk->file[i].size, file) ==
+                                           disk->file[i].size;
+        if (file == NULL || fclose(file) != 0 || !written) {
+            return mc_fail(error, MC_IO, "write", "%s: cannot be written", path);
+        }
+    }
+    (void)snprintf(state, state_size, "main.db");
+    return MC_OK;
+}
