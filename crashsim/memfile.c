@@ -113,7 +113,8 @@ static int mem_sync(sqlite3_file *handle, int flags)
 static int mem_file_size(sqlite3_file *handle, sqlite3_int64 *size)
 {
     const mc_memfile *file = (const mc_memfile *)handle;
-    *size = (sqlite3_int64)file->disk->file[file->number].size;
+    sqlite3_int64 bytes = (sqlite3_int64)file->disk->file[file->number].size;
+    *size = bytes == 1 ? 0 : bytes; /* os_unix.c unixFileSize: one byte counts as none */
     return SQLITE_OK;
 }
 

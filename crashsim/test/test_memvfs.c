@@ -4,12 +4,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include <sqlite3.h>
 
 #include "crashsim/memvfs.h"
 #include "crashsim/record.h"
+#include "crashsim/stock.h"
 
 typedef struct fixture {
     mc_disk disk;
@@ -275,6 +277,32 @@ static void small_files_read_as_on_unix(void **unused)
     mc_disk_free(&disk);
 }
 
+/* Promise: a file of one byte counts as empty (os_unix.c unixFileSize), in memory as on a real file
+ * system: SQLite finds an empty database. */
+static void one_byte_is_an_empty_database(void **unused)
+{
+    (void)unused;
+    char path[] = "midcommit-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "x", 1), 1);
+    assert_int_equal(close(fd), 0);
+    mc_stock real;
+    mc_stock_ask(path, "unix", &real);
+    assert_int_equal(unlink(path), 0);
+    mc_disk disk = {0};
+    uint16_t file = mc_disk_slot(&disk, "main.db");
+    assert_true(mc_disk_create(&disk, file) && mc_disk_write(&disk, file, 0, "x", 1));
+    mc_stock simulated;
+    assert_true(mc_stock_ask_disk(&disk, "main.db", &simulated));
+    assert_int_equal(real.code, SQLITE_OK);
+    assert_int_equal(simulated.code, real.code);
+    assert_int_equal(simulated.page_count, real.page_count);
+    mc_stock_free(&real);
+    mc_stock_free(&simulated);
+    mc_disk_free(&disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +313,7 @@ int main(void)
         cmocka_unit_test(directory_is_synced_as_on_unix),
         cmocka_unit_test(temporary_files_stay_outside),
         cmocka_unit_test(small_files_read_as_on_unix),
+        cmocka_unit_test(one_byte_is_an_empty_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
