@@ -278,7 +278,8 @@ PROGRAM_UNUSED static void nothing_was_written(void **unused)
 {
     (void)unused;
     size_t size;
-    assert_int_equal(program_shell(": >.list; ls -A | grep -vE '^[a-z]+[.]case$' | tr '\n' ' ' >.list"), 0);
+    assert_int_equal(
+        program_shell(": >.list; ls -A | grep -vE '^[a-z]+[.]case$' | tr '\n' ' ' >.list"), 0);
     char *text = program_read(".list", &size);
     assert_string_equal(text, ".err .list .out ");
     free(text);
