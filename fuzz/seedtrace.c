@@ -74,9 +74,9 @@ static const struct {
      "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c);" ROWS(t, 1, 12, 60),
      "UPDATE t SET b = 1 WHERE a < 6;\n@reader begin\nUPDATE t SET b = 2 WHERE a > 6;"
      "PRAGMA wal_checkpoint(PASSIVE);\n@reader end\nPRAGMA wal_checkpoint(RESTART);"
-     "UPDATE t SET b = 3 WHERE a = 1;" ROWS(t, 13, 20,
-                                            60) "PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM t "
-                                                "WHERE a > 16;\n@reopen\nUPDATE t SET b = 4;"},
+     "UPDATE t SET b = 3 WHERE a = 1; UPDATE t SET b = 5 WHERE a = 9;" ROWS(
+         t, 13, 20, 60) "PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM t "
+                        "WHERE a > 16;\n@reopen\nUPDATE t SET b = 4;"},
     {"savepoint", JOURNALS | MODE(WAL), 2, false, false, false,
      "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c);" ROWS(t, 1, 40, 60),
      "BEGIN; UPDATE t SET b = 1; SAVEPOINT s; UPDATE t SET c = lower(c); ROLLBACK TO s;"
@@ -118,11 +118,13 @@ static void describe(const mc_files *files, mc_arena *arena, char *out, size_t s
     }
     size_t name_size;
     bool super = mc_journal_super_name(&files->journal, &name_size) != NULL;
-    (void)snprintf(out, size, "%s/%s/%u/%d/%s/%u/%u", reads && !journal.hot ? journal.why : "",
+    bool stale = wal.valid_frames > 0 &&
+                 mc_wal_frame_offset(&wal, wal.valid_frames + 1) + wal.page_size <= files->wal.size;
+    (void)snprintf(out, size, "%s/%s/%u/%d/%s/%u/%u/%d", reads && !journal.hot ? journal.why : "",
                    reads && journal.hot ? journal.end : "",
                    reads && journal.hot ? about(journal.record_count) : 0, super,
                    why == NULL || wal.usable ? "" : why, about(wal.valid_frames),
-                   about(wal.commit_frames));
+                   about(wal.commit_frames), stale);
 }
 
 /* Was a state of that kind taken? If not, remembers it. */
