@@ -1,16 +1,19 @@
 /* seeds.c: midcommit-seeds OUT_DIR [CORPUS]: makes OUT_DIR and writes OUT_DIR/TARGET/NAME, inputs
- * from which the fuzz targets start: crash states of small programs, the stored cases, and what was
- * forged of both. Equal builds write equal files. Exit status: 0; 2 wrong usage; 3 a failure. */
+ * from which the fuzz targets start: crash states of small programs, those programs themselves, the
+ * stored cases, and what was forged of them. Equal builds write equal files. Exit status: 0; 2
+ * wrong usage; 3 a failure. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "fuzz/seedcase.h"
+#include "fuzz/seedcrash.h"
 #include "fuzz/seedtrace.h"
 
 static mc_status make(mc_seeds *seeds, const char *corpus, mc_error *error)
 {
     mc_status status = mc_seeds_start(seeds, error);
     status = status == MC_OK ? mc_seed_traces(seeds, error) : status;
+    status = status == MC_OK ? mc_seed_crashes(seeds, error) : status;
     return status == MC_OK ? mc_seed_cases(seeds, corpus, error) : status;
 }
 
