@@ -343,6 +343,23 @@ mc_status mc_recover_page_count(const uint8_t *page1, uint32_t page_size, uint32
     return mc_dbheader_count(&header, "page 1", file_pages, page_count, error);
 }
 
+/* Only SQLite's unix VFS takes a main file of one byte for an empty one; through the v1 VFS it is a
+ * database of one page with a bad header. The same byte, and one of the zeros that are read behind
+ * it, say so. */
+static mc_status lengthen(mc_file *main, mc_arena *arena, mc_error *error)
+{
+    if (!main->exists || main->size != 1) {
+        return MC_OK;
+    }
+    uint8_t *bytes = mc_arena_calloc(arena, 2, 1);
+    if (bytes == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "main: no memory for 2 bytes");
+    }
+    bytes[0] = main->data[0];
+    *main = (mc_file){.exists = true, .data = bytes, .size = 2};
+    return MC_OK;
+}
+
 static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error)
 {
     if (input->kind == MC_INPUT_FILES) {
@@ -350,10 +367,10 @@ static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, 
     }
     mc_files files;
     mc_status status = mc_v1_files(&input->store, arena, &files, error);
-    if (status != MC_OK) {
-        return status;
+    if (status == MC_OK) {
+        status = lengthen(&files.main, arena, error);
     }
-    return mc_recover_files(&files, arena, out, error);
+    return status == MC_OK ? mc_recover_files(&files, arena, out, error) : status;
 }
 
 const mc_importer mc_importer_recover = {

@@ -1,5 +1,6 @@
 #include "crashsim/stock.h"
 
+#include "crashsim/kvvfs.h"
 #include "crashsim/memvfs.h"
 
 #include <inttypes.h>
@@ -23,18 +24,26 @@ static int64_t number(sqlite3 *db, const char *sql)
 static void take_pages(sqlite3 *db, mc_stock *out)
 {
     out->page_count = number(db, "PRAGMA page_count");
-    if (out->page_count > 0 && out->page_count <= MC_STOCK_PAGES_MAX) {
+    int64_t page_size = number(db, "PRAGMA page_size");
+    if (out->page_count > 0 && page_size > 0 && out->page_count <= MC_STOCK_BYTES_MAX / page_size) {
         sqlite3_int64 size = 0;
         out->image = sqlite3_serialize(db, "main", &size, 0);
         out->image_size = size;
     }
 }
 
-void mc_stock_ask(const char *path, const char *vfs, mc_stock *out)
+static int open_with(const char *path, const char *vfs, const char *settings, sqlite3 **db)
+{
+    int code = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE, vfs);
+    return code == SQLITE_OK ? sqlite3_exec(*db, settings, NULL, NULL, NULL) : code;
+}
+
+/* `settings`: SQL that every connection begins with. */
+static void ask(const char *path, const char *vfs, const char *settings, mc_stock *out)
 {
     *out = (mc_stock){.page_count = -1};
     sqlite3 *db;
-    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, vfs);
+    int code = open_with(path, vfs, settings, &db);
     if (code == SQLITE_OK) {
         code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
     }
@@ -46,7 +55,7 @@ void mc_stock_ask(const char *path, const char *vfs, mc_stock *out)
         /* Pages can be had of a database whose schema cannot be read, by a second connection that
          * never tried; the first stays open, or closing it would checkpoint the WAL. */
         sqlite3 *lenient;
-        code = sqlite3_open_v2(path, &lenient, SQLITE_OPEN_READWRITE, vfs);
+        code = open_with(path, vfs, settings, &lenient);
         if (code == SQLITE_OK) { /* not if a journal made SQLite delete main */
             (void)sqlite3_exec(lenient, "PRAGMA writable_schema=ON", NULL, NULL, NULL);
             take_pages(lenient, out);
@@ -54,6 +63,11 @@ void mc_stock_ask(const char *path, const char *vfs, mc_stock *out)
         (void)sqlite3_close(lenient);
     }
     (void)sqlite3_close(db);
+}
+
+void mc_stock_ask(const char *path, const char *vfs, mc_stock *out)
+{
+    ask(path, vfs, "", out);
 }
 
 void mc_stock_free(mc_stock *stock)
@@ -76,6 +90,20 @@ bool mc_stock_ask_disk(mc_disk *disk, const char *main_name, mc_stock *out)
     return true;
 }
 
+bool mc_stock_ask_store(const mc_kvstore *store, mc_kv_build build, mc_arena *arena, mc_stock *out)
+{
+    mc_kvstore copy = {0};
+    mc_kvvfs_options options = {.store = &copy, .arena = arena, .build = build};
+    mc_kvvfs *vfs = mc_kvstore_copy(&copy, store) ? mc_kvvfs_open(&options) : NULL;
+    if (vfs != NULL) {
+        ask("main.db", mc_kvvfs_name(vfs),
+            "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY", out);
+        mc_kvvfs_close(vfs);
+    }
+    mc_kvstore_free(&copy);
+    return vfs != NULL;
+}
+
 /* The primary code with which SQLite must have failed for recover to refuse for that reason; 0: no
  * answer of SQLite's is wrong. */
 static int code_for(const char *reason)
@@ -94,6 +122,9 @@ static int code_for(const char *reason)
         {"schema-format", SQLITE_ERROR},
         {"wal-version", SQLITE_CANTOPEN},
         {"main-missing", SQLITE_CANTOPEN},
+        {"metadata-length", SQLITE_IOERR}, /* of a v1 store */
+        {"metadata-version", SQLITE_IOERR},
+        {"metadata-size", SQLITE_IOERR},
         {"super-journal-self", 0},
         {"wal-page-size", 0},
         {"too-large", 0},
@@ -158,7 +189,8 @@ bool mc_stock_agrees(const mc_stock *stock, mc_status status, const mc_image *im
                        image->page_count, stock->page_count, stock->code, stock->message);
         return differs(&d, "page-count");
     }
-    if (stock->page_count > MC_STOCK_PAGES_MAX || stock->page_count == 0) {
+    if ((uint64_t)image->page_count * image->page_size > MC_STOCK_BYTES_MAX ||
+        stock->page_count == 0) {
         return true;
     }
     return pages_agree(stock, image, &d);

@@ -8,8 +8,9 @@
 #define MIDCOMMIT_CRASHSIM_STOCK_H
 
 #include "crashsim/disk.h"
+#include "crashsim/kvstore.h"
 
-enum { MC_STOCK_PAGES_MAX = 20000 }; /* of more, SQLite is asked for the number only */
+enum { MC_STOCK_BYTES_MAX = 64 << 20 }; /* of more, SQLite is asked for the number of pages only */
 
 typedef struct mc_stock {
     int code;           /* of the first read: SQLITE_OK or a primary error code */
@@ -26,6 +27,10 @@ void mc_stock_free(mc_stock *stock);
 
 /* The same of a disk, which is left as it was. False without memory. */
 bool mc_stock_ask_disk(mc_disk *disk, const char *main_name, mc_stock *out);
+
+/* The same of a v1 store, through the v1 VFS with a v1 actor's settings, on a copy of which values
+ * lie in `arena`: a limit of a hundred times the store's bytes is enough for any recovery. */
+bool mc_stock_ask_store(const mc_kvstore *store, mc_kv_build build, mc_arena *arena, mc_stock *out);
 
 /* True when recover's answer (its status, image and error) agrees; else `problem` says how not, and
  * `*signature`, if not null, gets a static slug of the kind of difference. */

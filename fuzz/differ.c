@@ -41,15 +41,15 @@ void mc_differ(mc_disk *disk)
 {
     static mc_arena arena = {.limit_bytes = RECOVER_BYTES_MAX};
     mc_arena_reset(&arena);
+    mc_stock stock; /* first: it moves the disk's bytes, and recover's pages point at them */
+    if (!mc_stock_ask_disk(disk, "main.db", &stock)) {
+        return;
+    }
     mc_files view;
     mc_import import = {0};
     mc_error error = {0};
     mc_disk_files(disk, "main.db", &view);
     mc_status status = mc_recover_files(&view, &arena, &import, &error);
-    mc_stock stock;
-    if (!mc_stock_ask_disk(disk, "main.db", &stock)) {
-        return;
-    }
     char problem[512] = "";
     const char *signature = "";
     bool agrees =

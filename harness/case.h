@@ -29,7 +29,11 @@ enum {
     MC_CASE_COMMITS_MAX = 1000, /* snapshots of one case, but the first */
     MC_CASE_VERDICT_BYTES = 64,
     MC_CASE_FILE_BYTES_MAX = 64 << 20, /* of the compressed file */
-    MC_CASE_BYTES_MAX = 256 << 20      /* of everything in it */
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    MC_CASE_BYTES_MAX = 32 << 20 /* of everything in it: a fuzzer finds what is largest */
+#else
+    MC_CASE_BYTES_MAX = 256 << 20 /* of everything in it */
+#endif
 };
 
 /* Zero-initialise to build one. */

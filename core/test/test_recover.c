@@ -332,6 +332,43 @@ static void importer_reads_stores(void **unused)
     stock_free(&state);
 }
 
+/* Promise: a v1 main of one byte is what the v1 VFS shows: a database with a bad header. Only the
+ * unix VFS takes such a file for an empty one. */
+static void store_of_one_byte_is_not_empty(void **unused)
+{
+    (void)unused;
+    uint8_t key[MC_V1_METADATA_KEY_BYTES];
+    uint8_t metadata[MC_V1_METADATA_BYTES];
+    uint8_t chunk_key[MC_V1_CHUNK_KEY_BYTES];
+    mc_kvstore store = {0};
+    mc_pair pair[2];
+    mc_v1_metadata_key(key, MC_V1_MAIN);
+    mc_v1_encode_metadata(metadata, 1);
+    mc_v1_chunk_key(chunk_key, MC_V1_MAIN, 0);
+    assert_true(mc_kvstore_put(&store, key, sizeof key, metadata, sizeof metadata));
+    assert_true(mc_kvstore_put(&store, chunk_key, sizeof chunk_key, (const uint8_t *)"S", 1));
+    mc_input input = {.kind = MC_INPUT_STORE};
+    mc_kvstore_view(&store, pair, &input.store);
+    mc_arena arena = {.limit_bytes = STOCK_ARENA_BYTES};
+    mc_import out = {0};
+    mc_error error;
+    assert_int_equal(mc_importer_recover.import(&input, &arena, &out, &error), MC_REFUSED);
+    assert_string_equal(error.reason, "bad-magic");
+    for (int build = 0; build < MC_KV_BUILDS; build++) {
+        mc_stock stock;
+        char problem[256];
+        assert_true(mc_stock_ask_store(&store, (mc_kv_build)build, &arena, &stock));
+        assert_int_equal(stock.code, SQLITE_NOTADB);
+        assert_true(
+            mc_stock_agrees(&stock, MC_REFUSED, &out.image, &error, problem, sizeof problem, NULL));
+        assert_false(
+            mc_stock_agrees(&stock, MC_OK, &out.image, &error, problem, sizeof problem, NULL));
+        mc_stock_free(&stock);
+    }
+    mc_kvstore_free(&store);
+    mc_arena_free(&arena);
+}
+
 static int setup(void **unused)
 {
     (void)unused;
@@ -351,11 +388,17 @@ static int teardown(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(main_headers),     cmocka_unit_test(main_sizes),
-        cmocka_unit_test(reserved_bytes),   cmocka_unit_test(vacuum_to_another_page_size),
-        cmocka_unit_test(gap_below_a_page), cmocka_unit_test(pages_are_borrowed),
-        cmocka_unit_test(claimed_sizes),    cmocka_unit_test(little_memory),
-        cmocka_unit_test(page_count_rule),  cmocka_unit_test(importer_reads_stores),
+        cmocka_unit_test(main_headers),
+        cmocka_unit_test(main_sizes),
+        cmocka_unit_test(reserved_bytes),
+        cmocka_unit_test(vacuum_to_another_page_size),
+        cmocka_unit_test(gap_below_a_page),
+        cmocka_unit_test(pages_are_borrowed),
+        cmocka_unit_test(claimed_sizes),
+        cmocka_unit_test(little_memory),
+        cmocka_unit_test(page_count_rule),
+        cmocka_unit_test(importer_reads_stores),
+        cmocka_unit_test(store_of_one_byte_is_not_empty),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,108 @@
+/* kv_fuzzer.c: of any pairs as a v1 store, `reject` and `abandon` answer as the field's rules say,
+ * and `recover` as stock SQLite does through the v1 VFS in each of its builds, byte for byte. */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/field.h"
+#include "core/journal.h"
+#include "core/recover.h"
+#include "core/v1.h"
+#include "crashsim/dump.h"
+#include "crashsim/stock.h"
+#include "fuzz/fieldlaw.h"
+#include "fuzz/finding.h"
+#include "fuzz/kvpairs.h"
+
+enum { RECOVER_BYTES_MAX = 32 << 20, STORE_BYTES_MAX = 160 << 20, INPUT_BYTES_MAX = 1 << 20 };
+
+static mc_status files(const uint8_t *data, size_t size, const char *dir, char *state,
+                       size_t state_size, mc_error *error)
+{
+    mc_kvstore store;
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/kv.jsonl", dir);
+    FILE *file = mc_kvpairs_store(data, size, &store) ? fopen(path, "wb") : NULL;
+    mc_status status = file == NULL ? mc_fail(error, MC_IO, "write", "%s: cannot be written", path)
+                                    : mc_dump_write(&store, file, path, error);
+    if (file != NULL && fclose(file) != 0 && status == MC_OK) {
+        status = mc_fail(error, MC_IO, "write", "%s: cannot be written", path);
+    }
+    mc_kvstore_free(&store);
+    (void)snprintf(state, state_size, "kv.jsonl");
+    return status;
+}
+
+const mc_target mc_fuzz_target = {
+    "kv_fuzzer", "reject, abandon and recover answer for a v1 store as the field and SQLite do",
+    files};
+
+/* A super-journal named as a file of the store is nothing that a v1 actor could have: only here has
+ * main the name "main.db", and core/, which knows no names, cannot see that the journal names its
+ * own database. */
+static bool names_itself(const mc_store *store, mc_arena *arena)
+{
+    mc_files view;
+    mc_error error;
+    size_t size = 0;
+    const uint8_t *name = mc_v1_files(store, arena, &view, &error) == MC_OK
+                              ? mc_journal_super_name(&view.journal, &size)
+                              : NULL;
+    return name != NULL && size >= 7 && memcmp(name, "main.db", 7) == 0;
+}
+
+/* recover refuses a sidecar that the VFS could not open, also where SQLite never opens it: beside a
+ * main that is missing, or is empty when it comes to that. Then the builds differ, too: one reads
+ * the metadata of what it deletes. */
+static bool refuses_unopened(mc_status status, const mc_error *error, const mc_stock *stock)
+{
+    return status == MC_REFUSED && strncmp(error->reason, "metadata-", 9) == 0 &&
+           strncmp(error->text, "main", 4) != 0 &&
+           (stock->code == SQLITE_CANTOPEN || stock->page_count == 0);
+}
+
+static void compare(const mc_kvstore *store, mc_kv_build build, mc_arena *arena)
+{
+    static mc_arena values = {.limit_bytes = STORE_BYTES_MAX};
+    mc_arena_reset(arena);
+    mc_arena_reset(&values);
+    mc_pair *pair = mc_arena_calloc(arena, store->count, sizeof *pair);
+    mc_input input = {.kind = MC_INPUT_STORE};
+    mc_import import = {0};
+    mc_error error = {0};
+    mc_stock stock;
+    mc_kvstore_view(store, pair, &input.store);
+    if (names_itself(&input.store, arena) || !mc_stock_ask_store(store, build, &values, &stock)) {
+        return;
+    }
+    mc_status status = mc_importer_recover.import(&input, arena, &import, &error);
+    char problem[512] = "";
+    const char *signature = "";
+    bool agrees =
+        refuses_unopened(status, &error, &stock) ||
+        mc_stock_agrees(&stock, status, &import.image, &error, problem, sizeof problem, &signature);
+    mc_stock_free(&stock);
+    if (!agrees) {
+        mc_finding(signature, "build %d: %s", (int)build, problem);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static mc_arena arena = {.limit_bytes = RECOVER_BYTES_MAX};
+    mc_kvstore store;
+    bool made = size <= INPUT_BYTES_MAX && mc_kvpairs_store(data, size, &store);
+    if (!made) {
+        return -1;
+    }
+    mc_law law = {0};
+    mc_arena_reset(&arena);
+    (void)(mc_fieldlaw_holds(&store, &mc_importer_reject, true, &arena, &law) &&
+           mc_fieldlaw_holds(&store, &mc_importer_abandon, false, &arena, &law));
+    mc_law_demand(&law);
+    for (int build = 0; build < MC_KV_BUILDS; build++) {
+        compare(&store, (mc_kv_build)build, &arena);
+    }
+    mc_kvstore_free(&store);
+    return 0;
+}
