@@ -45,7 +45,7 @@ void mc_fuzz_options_read(const mc_piece *piece, mc_fuzz_options *out)
                    .sync = (mc_sync)(byte_of(piece, 1) % MC_SYNCS),
                    .page_size = page_size[byte_of(piece, 2) % 8],
                    .cache_pages = cache_pages[byte_of(piece, 3) % 4],
-                   .seed = byte_of(piece, 7)},
+                   .seed = byte_of(piece, 7) % MC_FUZZ_SEEDS},
         .model = model[byte_of(piece, 5) % 4],
         .profile = &mc_power_profiles[byte_of(piece, 6) % profiles],
         .auto_vacuum = auto_vacuum[flags & 3],

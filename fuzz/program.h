@@ -11,7 +11,7 @@
  *     5  crash model: modulo 4 in kill, power, power, kv (which sets mode delete, page size 4096)
  *     6  power: the profile, modulo the number of rows of mc_power_profiles;
  *        kv: the build of the v1 VFS, modulo MC_KV_BUILDS
- *     7  seed
+ *     7  seed: modulo MC_FUZZ_SEEDS
  *
  * A missing byte is 0. A statement is four bytes: op (modulo the rows of the table in program.c)
  * and three operands. A statement that cannot run where it stands (COMMIT without BEGIN, a
@@ -25,7 +25,7 @@
 #include "crashsim/workload.h"
 #include "fuzz/pieces.h"
 
-enum { MC_STATEMENT_BYTES = 4, MC_STATEMENTS_MAX = 24 };
+enum { MC_STATEMENT_BYTES = 4, MC_STATEMENTS_MAX = 24, MC_FUZZ_SEEDS = 4 };
 
 typedef enum mc_model { MC_MODEL_KILL, MC_MODEL_POWER, MC_MODEL_KV } mc_model;
 
