@@ -252,6 +252,70 @@ static mc_status witness_base(recorder *rec, mc_error *error)
     return status;
 }
 
+void mc_base_free(mc_base *base)
+{
+    mc_disk_free(&base->disk);
+    mc_kvstore_free(&base->store);
+    mc_arena_free(&base->arena);
+    *base = (mc_base){0};
+}
+
+static bool copy_witness(mc_arena *arena, mc_witness *target, const mc_witness *source)
+{
+    size_t bytes = source->page_hash == NULL ? 0 : source->page_count * sizeof *source->page_hash;
+    uint64_t *hash = mc_arena_alloc(arena, bytes);
+    *target = *source;
+    if (hash != NULL && bytes > 0) {
+        memcpy(hash, source->page_hash, bytes);
+        target->page_hash = hash;
+    }
+    return hash != NULL;
+}
+
+static bool copy_store(mc_arena *arena, mc_kvstore *target, const mc_kvstore *source)
+{
+    bool ok = mc_kvstore_copy(target, source);
+    for (size_t i = 0; ok && i < target->count; i++) {
+        mc_kv_entry *entry = &target->entry[i];
+        uint8_t *value = mc_arena_alloc(arena, entry->value_size);
+        ok = value != NULL;
+        if (ok) {
+            memcpy(value, entry->value, entry->value_size);
+            entry->value = value;
+        }
+    }
+    return ok;
+}
+
+/* The setup is over: keeps its result in the caller's base. */
+static mc_status keep_base(recorder *rec, mc_error *error)
+{
+    mc_base *base = rec->options.base;
+    mc_base_free(base);
+    base->arena.limit_bytes = MC_TRACE_ARENA_BYTES;
+    bool ok = mc_disk_copy(&base->disk, &rec->disk) &&
+              copy_store(&base->arena, &base->store, &rec->store);
+    for (uint32_t i = 0; ok && i < rec->trace->database_count; i++) {
+        ok = copy_witness(&base->arena, &base->witness[i], &rec->trace->witness[i]);
+    }
+    base->made = ok;
+    return ok ? MC_OK : fail_memory(error, rec);
+}
+
+/* And takes it from there. */
+static mc_status take_base(recorder *rec, mc_error *error)
+{
+    const mc_base *base = rec->options.base;
+    mc_trace *trace = rec->trace;
+    trace->witness = mc_arena_calloc(&trace->arena, trace->database_count, sizeof *trace->witness);
+    bool ok = trace->witness != NULL && mc_disk_copy(&rec->disk, &base->disk) &&
+              copy_store(&trace->arena, &rec->store, &base->store);
+    for (uint32_t i = 0; ok && i < trace->database_count; i++) {
+        ok = copy_witness(&trace->arena, &trace->witness[i], &base->witness[i]);
+    }
+    return ok ? MC_OK : fail_memory(error, rec);
+}
+
 /* Plays the trace onto its base, compares with what the live files were, and takes it back. */
 static mc_status prove_files(recorder *rec, mc_hash128 live, mc_error *error)
 {
@@ -392,10 +456,15 @@ static mc_status record_all(recorder *rec, mc_error *error)
     trace->database[0] = "main.db";
     trace->database[1] = rec->program.attach ? "aux.db" : NULL;
     trace->database_count = rec->program.attach ? 2 : 1;
-    status = run_setup(rec, error);
-    trace->steps = rec->runner.steps;
-    if (status == MC_OK) {
-        status = witness_base(rec, error);
+    if (rec->options.base != NULL && rec->options.base->made) {
+        status = take_base(rec, error);
+    } else {
+        status = run_setup(rec, error);
+        trace->steps = rec->runner.steps;
+        status = status == MC_OK ? witness_base(rec, error) : status;
+        if (status == MC_OK && rec->options.base != NULL) {
+            status = keep_base(rec, error);
+        }
     }
     status = status == MC_OK ? run_program(rec, error) : status;
     trace->steps += rec->runner.steps;

@@ -20,6 +20,19 @@ extern const char
     *const mc_mode_names[MC_MODES]; /* "delete", ... as PRAGMA journal_mode names them */
 extern const char *const mc_sync_names[MC_SYNCS]; /* "off", "normal", "full", "extra" */
 
+/* What a setup made and what a connection saw of it, to be recorded from more than once. Zeroed:
+ * not made yet. A function of the setup, the page size, the seed, and of whether the mode is WAL.
+ */
+typedef struct mc_base {
+    bool made;
+    mc_arena arena; /* the store's values and the witnesses */
+    mc_disk disk;
+    mc_kvstore store;
+    mc_witness witness[MC_DATABASES_MAX];
+} mc_base;
+
+void mc_base_free(mc_base *base);
+
 typedef struct mc_record_options {
     const char *workload;             /* a name from workload.h, or the path of a user's FILE.sql */
     const struct mc_program *program; /* what to run instead, under that name; or null */
@@ -35,6 +48,8 @@ typedef struct mc_record_options {
     mc_kv_build kv_build;
     uint64_t steps_limit; /* a statement is interrupted when a connection has run about so many
                              instructions of SQLite's virtual machine; 0: no limit */
+    mc_base *base; /* null; or kept by the caller: the first recording makes it, further ones begin
+                      with it instead of running the setup, which must be the same */
     uint64_t witness_limit_bytes; /* take no witness of databases above this size; 0: 16 MiB */
 } mc_record_options;
 

@@ -43,29 +43,40 @@ static void forget_page(void *context, uint32_t page_number)
     pages->hash[page_number - 1] = 0;
 }
 
+bool mc_witness_of_image(const mc_image *image, mc_arena *arena, mc_witness *out)
+{
+    uint64_t *hash = mc_arena_calloc(arena, image->page_count, sizeof *hash);
+    if (hash == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < image->page_count; i++) {
+        hash[i] = mc_page_hash(i + 1, image->page[i], image->page_size);
+    }
+    if (image->page_count > 0) {
+        uint32_t lock_byte_page = mc_lock_byte_page(image->page_size);
+        if (lock_byte_page <= image->page_count) {
+            hash[lock_byte_page - 1] = 0;
+        }
+        undefined_pages undefined = {.hash = hash, .page_count = image->page_count};
+        mc_pages_freelist_leaves(image, forget_page, &undefined);
+    }
+    *out = (mc_witness){
+        .page_size = image->page_size, .page_count = image->page_count, .page_hash = hash};
+    return true;
+}
+
 static mc_status hash_pages(const uint8_t *bytes, mc_arena *arena, mc_witness *out, mc_error *error)
 {
-    uint64_t *hash = mc_arena_calloc(arena, out->page_count, sizeof *hash);
     const uint8_t **page = calloc(out->page_count, sizeof *page);
-    if (hash == NULL || page == NULL) {
-        free(page);
-        return mc_fail(error, MC_NO_MEMORY, "no-memory", "witness: no memory for %u pages",
-                       out->page_count);
-    }
-    for (uint32_t i = 0; i < out->page_count; i++) {
+    for (uint32_t i = 0; page != NULL && i < out->page_count; i++) {
         page[i] = bytes + (size_t)i * out->page_size;
-        hash[i] = mc_page_hash(i + 1, page[i], out->page_size);
-    }
-    uint32_t lock_byte_page = mc_lock_byte_page(out->page_size);
-    if (lock_byte_page <= out->page_count) {
-        hash[lock_byte_page - 1] = 0;
     }
     mc_image image = {.page_size = out->page_size, .page_count = out->page_count, .page = page};
-    undefined_pages undefined = {.hash = hash, .page_count = out->page_count};
-    mc_pages_freelist_leaves(&image, forget_page, &undefined);
+    bool ok = page != NULL && mc_witness_of_image(&image, arena, out);
     free(page);
-    out->page_hash = hash;
-    return MC_OK;
+    return ok ? MC_OK
+              : mc_fail(error, MC_NO_MEMORY, "no-memory", "witness: no memory for %u pages",
+                        image.page_count);
 }
 
 mc_status mc_witness_read(sqlite3 *db, const char *schema, uint64_t limit_bytes, mc_arena *arena,

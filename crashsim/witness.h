@@ -11,6 +11,9 @@
 mc_status mc_witness_read(sqlite3 *db, const char *schema, uint64_t limit_bytes, mc_arena *arena,
                           mc_witness *out, mc_error *error);
 
+/* What a witness of `image` would say. False without memory. */
+bool mc_witness_of_image(const mc_image *image, mc_arena *arena, mc_witness *out);
+
 /* True when both were taken and say the same. */
 bool mc_witness_equal(const mc_witness *a, const mc_witness *b);
 

@@ -75,6 +75,9 @@ mc_status mc_differ_files(const mc_disk *disk, const char *dir, char *state, siz
                           mc_error *error)
 {
     for (uint32_t i = 0; i < disk->file_count; i++) {
+        if (!disk->file[i].exists) {
+            continue;
+        }
         char path[4096];
         int length = snprintf(path, sizeof path, "%s/%s", dir, disk->file[i].name);
         FILE *file = length < (int)sizeof path ? fopen(path, "wb") : NULL;

@@ -75,10 +75,10 @@ void mc_verdict_text(const mc_verdict *verdict, char *out, size_t size)
 }
 
 typedef struct promise_row {
-    const char *crash;
-    uint32_t modes; /* bits of mc_mode */
-    uint32_t syncs; /* bits of mc_sync */
-    bool several;   /* a transaction over several databases */
+    const char *crash; /* one model, or several with spaces between */
+    uint32_t modes;    /* bits of mc_mode */
+    uint32_t syncs;    /* bits of mc_sync */
+    bool several;      /* a transaction over several databases */
     mc_promise promise;
     const char *source;
 } promise_row;
@@ -87,6 +87,11 @@ typedef struct promise_row {
 #define SYNC(s) (1u << MC_SYNC_##s)
 #define ANY_SYNC (SYNC(OFF) | SYNC(NORMAL) | SYNC(FULL) | SYNC(EXTRA))
 #define ON_DISK (MODE(DELETE) | MODE(TRUNCATE) | MODE(PERSIST) | MODE(WAL))
+
+/* Profiles (power.h) that keep the order in which names change and files are cut, as journaling
+ * file systems do, and those that promise no order. */
+#define ORDERED "power:ext4-ordered power:ext4-writeback power:sector-512 power:sector-4096"
+#define UNORDERED "power:psow power:strict"
 
 /* The first row that fits decides. */
 static const promise_row promises[] = {
@@ -104,14 +109,57 @@ static const promise_row promises[] = {
      "atomiccommit.html 5: a super-journal makes the commit atomic across files"},
     {"kill", ON_DISK, SYNC(OFF), true, MC_PROMISE_NOTHING,
      "pager.c, pager_end_transaction and vdbeaux.c, vdbeCommit: no super-journal name is synced"},
+    {ORDERED " " UNORDERED, MODE(DELETE), SYNC(EXTRA), false, MC_PROMISE_CLEAN,
+     "pragma.html#pragma_synchronous: EXTRA syncs the directory after the unlink of the journal"},
+    {ORDERED, MODE(DELETE), SYNC(NORMAL) | SYNC(FULL), false, MC_PROMISE_LAST,
+     "pragma.html#pragma_synchronous: without EXTRA the unlink, and so the last commit, may be "
+     "lost"},
+    {UNORDERED, MODE(DELETE), SYNC(NORMAL) | SYNC(FULL), false, MC_PROMISE_NOTHING,
+     "pager.c, pager_end_transaction: main is cut after the unlink, and no sync lies between"},
+    {ORDERED " " UNORDERED, MODE(TRUNCATE), SYNC(FULL) | SYNC(EXTRA), false, MC_PROMISE_CLEAN,
+     "pager.c, pager_end_transaction: the cut of the journal is synced from FULL on"},
+    {ORDERED, MODE(TRUNCATE), SYNC(NORMAL), false, MC_PROMISE_LAST,
+     "the same: at NORMAL it is not, so the last commit may be lost"},
+    {UNORDERED, MODE(TRUNCATE), SYNC(NORMAL), false, MC_PROMISE_NOTHING,
+     "the same: the next journal's records may lie under this one's header"},
+    {ORDERED " " UNORDERED, MODE(PERSIST), SYNC(NORMAL) | SYNC(FULL) | SYNC(EXTRA), false,
+     MC_PROMISE_CLEAN, "pager.c, zeroJournalHdr: the zeros are synced, at NORMAL too"},
+    {ORDERED " power:psow", MODE(WAL), SYNC(FULL) | SYNC(EXTRA), false, MC_PROMISE_CLEAN,
+     "pragma.html#pragma_synchronous: from FULL on the WAL is synced after each commit"},
+    {ORDERED " power:psow", MODE(WAL), SYNC(NORMAL), false, MC_PROMISE_STALE,
+     "pragma.html#pragma_synchronous: consistent, but a commit may roll back after a power loss"},
+    {"power:strict", MODE(WAL), SYNC(NORMAL) | SYNC(FULL) | SYNC(EXTRA), false, MC_PROMISE_NOTHING,
+     "psow.html: frames share sectors, so without powersafe overwrite synced ones may be damaged"},
+    {ORDERED " " UNORDERED, ON_DISK, SYNC(OFF), false, MC_PROMISE_NOTHING,
+     "pragma.html#pragma_synchronous: OFF may corrupt the database when power is lost"},
+    {"power:lying-sync", ON_DISK, ANY_SYNC, false, MC_PROMISE_NOTHING,
+     "howtocorrupt.html 3.1: a disk that does not sync may corrupt the database"},
+    {"power:no-dirsync", ON_DISK, ANY_SYNC, false, MC_PROMISE_NOTHING,
+     "atomiccommit.html 3.7: the directory entry of the journal must be durable"},
+    {ORDERED " " UNORDERED " power:lying-sync power:no-dirsync", MODE(MEMORY) | MODE(OFF), ANY_SYNC,
+     false, MC_PROMISE_NOTHING, "pragma.html#pragma_journal_mode: no journal is on the disk"},
 };
+
+/* Is `word` one of the words of `list`? */
+static bool lists(const char *list, const char *word)
+{
+    size_t size = strlen(word);
+    for (const char *at = list; *at != '\0'; at += strspn(at, " ")) {
+        size_t length = strcspn(at, " ");
+        if (length == size && memcmp(at, word, size) == 0) {
+            return true;
+        }
+        at += length;
+    }
+    return false;
+}
 
 mc_promise mc_promise_of(mc_mode mode, mc_sync sync, const char *crash, uint32_t databases,
                          const char **source)
 {
     for (size_t i = 0; i < sizeof promises / sizeof *promises; i++) {
         const promise_row *row = &promises[i];
-        if (strcmp(row->crash, crash) == 0 && (row->modes & 1u << mode) != 0 &&
+        if (lists(row->crash, crash) && (row->modes & 1u << mode) != 0 &&
             (row->syncs & 1u << sync) != 0 && row->several == (databases > 1)) {
             *source = row->source;
             return row->promise;

@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include "crashsim/power.h"
 #include "harness/verdict.h"
 
 enum { NONE = MC_NO_CLASS };
@@ -101,6 +103,48 @@ static const struct {
     {"kv", MC_MODE_OFF, 1, "NNNN"},       {"power-of-another-kind", MC_MODE_DELETE, 1, "NNNN"},
 };
 
+/* For power: L the last may be lost, S back to the last sync. Modes in the order of mc_mode. */
+static const struct {
+    const char *profile;
+    const char *expected[MC_MODES];
+} promised_power[] = {
+    {"strict", {"NNNC", "NNCC", "NCCC", "NNNN", "NNNN", "NNNN"}},
+    {"psow", {"NNNC", "NNCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
+    {"sector-512", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
+    {"sector-4096", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
+    {"ext4-ordered", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
+    {"ext4-writeback", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
+    {"lying-sync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
+    {"no-dirsync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
+};
+
+/* Promise: each profile of power has its row of promises, with a source for every combination. */
+static void promises_of_power_are_the_contracts(void **unused)
+{
+    (void)unused;
+    static const char letters[] = "CLSN";
+    size_t profiles = 0;
+    for (; mc_power_profiles[profiles].name != NULL; profiles++) {
+        assert_string_equal(mc_power_profiles[profiles].name, promised_power[profiles].profile);
+        char crash[64];
+        (void)snprintf(crash, sizeof crash, "power:%s", mc_power_profiles[profiles].name);
+        for (int mode = 0; mode < MC_MODES; mode++) {
+            for (int sync = 0; sync < MC_SYNCS; sync++) {
+                const char *source = NULL;
+                mc_promise promise = mc_promise_of((mc_mode)mode, (mc_sync)sync, crash, 1, &source);
+                assert_int_equal(letters[promise], promised_power[profiles].expected[mode][sync]);
+                assert_string_not_equal(source, "no promise is documented");
+                assert_int_equal(mc_promise_of((mc_mode)mode, (mc_sync)sync, crash, 2, &source),
+                                 MC_PROMISE_NOTHING);
+            }
+        }
+    }
+    assert_int_equal(profiles, sizeof promised_power / sizeof *promised_power);
+    const char *source = NULL; /* a name is a whole word */
+    assert_int_equal(mc_promise_of(MC_MODE_WAL, MC_SYNC_FULL, "power:sector-51", 1, &source),
+                     MC_PROMISE_NOTHING);
+}
+
 /* Promise: the table of promises says what the contract says, and each row names its source. */
 static void promises_are_the_contracts(void **unused)
 {
@@ -172,6 +216,7 @@ int main(void)
         cmocka_unit_test(verdicts_are_the_contracts),
         cmocka_unit_test(empty_needs_an_empty_snapshot),
         cmocka_unit_test(promises_are_the_contracts),
+        cmocka_unit_test(promises_of_power_are_the_contracts),
         cmocka_unit_test(promises_are_kept_or_broken),
         cmocka_unit_test(the_worst_comes_first),
     };

@@ -1,0 +1,91 @@
+/* power.h: the crash model `power`: what a disk can hold after the machine died at a crash point.
+ *
+ * A file system keeps what a program did in memory and writes it out when it likes. What a sync
+ * covered is on the disk. Everything since is *pending*, and each part of it may have reached the
+ * disk or not, on its own:
+ *
+ *   bytes    A write is split at multiples of the tear unit in the file; each unit of it is there,
+ *            or is not. A disk writes its sectors whole (a torn one fails its checksum), the kernel
+ *            writes pages back in any order, and several writes of one place may be merged or not.
+ *   sizes    A file's length lies in its inode, not beside its bytes. It may be any length that the
+ *            file had since it was last durable. Where the length is there and the bytes are not,
+ *            lie zeros, or what the file system's block held before (garbage).
+ *   names    Creating and deleting change a directory, which is a file of its own. A name leads to
+ *            any file that it led to since the directory was last durable, or to none; so a file
+ *            that was deleted can be there again, with what was durable of it, even when another
+ *            one had been made under its name.
+ *
+ * How free they are of each other is the file system's doing: a profile. A journaling file system
+ * commits metadata (names, and lengths, as far as it does not delay them) in the order in which
+ * they were made, so that what is there of it is a prefix, and a sync of a file with metadata
+ * pending commits all metadata before it. `data` says whether bytes are tied to it: with
+ * MC_POWER_DATA_WITH_SIZE a length that grew is not there before the bytes in its new blocks are
+ * (ext4's data=ordered: jbd2 writes those before it commits).
+ *
+ * The WAL index (-shm) is never on the disk: SQLite makes no sync of it, and rebuilds it.
+ *
+ * Left out: sectors that change although nobody wrote near them, media faults, a sync that fails,
+ * renames and hard links (SQLite makes none), syncs that cover a part of a file, a write that
+ * reaches the disk after a later one of the same unit was written over it (caches keep one copy of
+ * a block), garbage that is the former content of another file rather than a pattern. */
+#ifndef MIDCOMMIT_CRASHSIM_POWER_H
+#define MIDCOMMIT_CRASHSIM_POWER_H
+
+#include "crashsim/trace.h"
+
+/* Bits: kinds of metadata that become durable in the order in which they were made. */
+enum { MC_POWER_NAMES = 1, MC_POWER_SHRINKS = 2, MC_POWER_GROWTHS = 4 };
+
+typedef enum mc_power_data {
+    MC_POWER_DATA_FREE,         /* bytes are tied to nothing */
+    MC_POWER_DATA_WITH_SIZE,    /* to the length that makes them visible, in new blocks */
+    MC_POWER_DATA_BEFORE_LATER, /* to all ordered metadata that was made later, overwrites too */
+} mc_power_data;
+
+typedef struct mc_power_profile {
+    const char *name;
+    const char *summary; /* one line: whose behaviour it is */
+    uint32_t tear_bytes; /* a power of two */
+    bool tear_any;       /* any units of a write may be there; else those up to some point in it */
+    bool psow;           /* powersafe overwrite: a torn unit changes no byte beside the write */
+    uint8_t ordered;     /* MC_POWER_NAMES... */
+    mc_power_data data;
+    bool garbage;   /* unwritten bytes of a longer file may be any; else zeros */
+    bool syncs;     /* a sync does what it says */
+    bool dir_syncs; /* the VFS syncs the directory where MC_OPF_DIR_SYNC says so */
+    const char *source;
+} mc_power_profile;
+
+extern const mc_power_profile mc_power_profiles[]; /* ended by a row without name */
+
+const mc_power_profile *mc_power_find(const char *name); /* or null */
+
+/* What one choice is about. */
+typedef enum mc_power_item {
+    MC_POWER_METADATA, /* how much of the ordered metadata is there */
+    MC_POWER_NAME,     /* which of its states since it was durable a name has */
+    MC_POWER_SIZE,     /* which of its lengths a file has */
+    MC_POWER_FILL,     /* zeros, or garbage, where nothing was written */
+    MC_POWER_WRITE,    /* a write: not there, torn, there; or how many of its units are */
+    MC_POWER_UNIT      /* one unit of a torn write: not there, (damaged,) there */
+} mc_power_item;
+
+/* Chooses one of `count` (2 or more) alternatives: 0 is what is the least on the disk, count - 1
+ * what is the most: all of it. `op` is the element of the trace that it is about, or null. */
+typedef uint32_t (*mc_power_choose)(void *context, mc_power_item item, const mc_op *op,
+                                    uint32_t count);
+
+/* Appends one disk state of a crash at `point` (elements [0, point) of the trace have happened) to
+ * the empty `disk`; its file numbers are the trace's. Asks `choose` for each thing that is pending
+ * and still visible after the choices before it, in a fixed order. `arena` gives working memory.
+ * Equal answers, equal state; any answers below `count` give a state that the profile allows. */
+mc_status mc_power_state(const mc_trace *trace, size_t point, const mc_power_profile *profile,
+                         mc_power_choose choose, void *context, mc_arena *arena, mc_disk *disk,
+                         mc_error *error);
+
+/* How many things are pending at `point`: writes, lengths, names. 0: the only state is what kill
+ * leaves there, without the WAL index. */
+mc_status mc_power_pending(const mc_trace *trace, size_t point, const mc_power_profile *profile,
+                           mc_arena *arena, size_t *pending, mc_error *error);
+
+#endif

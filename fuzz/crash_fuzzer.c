@@ -1,0 +1,22 @@
+/* crash_fuzzer.c: whatever a program was doing when its process or its machine died, in every
+ * journal mode, what is recovered keeps SQLite's promise; recover and stock SQLite recover the same
+ * pages; and a crash of the recovery itself changes nothing. */
+#include "fuzz/crashing.h"
+#include "fuzz/finding.h"
+
+const mc_target mc_fuzz_target = {
+    "crash_fuzzer",
+    "after a crash recover equals SQLite, and what they recover is within SQLite's promise",
+    mc_crash_files};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    mc_crash_report report;
+    if (!mc_crash_run(data, size, &mc_crash_rules_true, &report)) {
+        return -1;
+    }
+    if (report.signature[0] != '\0') {
+        mc_finding(report.signature, "%s", report.text);
+    }
+    return 0;
+}
