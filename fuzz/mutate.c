@@ -14,8 +14,9 @@
 enum { GROW_BYTES_MAX = 300 << 10, TRIES = 6, ROUNDS_MAX = 4 };
 
 static const mc_mutation_table *const tables[] = {
-    &mc_mutate_bytes, &mc_mutate_list,  &mc_mutate_main,    &mc_mutate_journal, &mc_mutate_wal,
-    &mc_mutate_pair,  &mc_mutate_store, &mc_mutate_program, &mc_mutate_crash,   &mc_mutate_archive,
+    &mc_mutate_bytes, &mc_mutate_list, &mc_mutate_main,    &mc_mutate_journal,
+    &mc_mutate_wal,   &mc_mutate_pair, &mc_mutate_store,   &mc_mutate_program,
+    &mc_mutate_crash, &mc_mutate_ltx,  &mc_mutate_archive,
 };
 
 uint8_t mc_mutate_work[MC_EDIT_BYTES_MAX];

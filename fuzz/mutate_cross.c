@@ -99,7 +99,7 @@ static const mc_piece *nth_of(const mc_piece *piece, size_t count, uint8_t tag, 
 static void cross_pieces(mc_edit *edit, const mc_piece *a, size_t a_count, const mc_piece *b,
                          size_t b_count)
 {
-    static const char order[] = "OMJWUPC";
+    static const char order[] = "OMJWULPC";
     for (const char *tag = order; *tag != '\0'; tag++) {
         const mc_piece *one, *two;
         for (size_t i = 0; one = nth_of(a, a_count, (uint8_t)*tag, i),

@@ -37,7 +37,7 @@ typedef struct mc_mutation_table {
 } mc_mutation_table;
 
 extern const mc_mutation_table mc_mutate_main, mc_mutate_journal, mc_mutate_wal, mc_mutate_pair,
-    mc_mutate_program, mc_mutate_crash, mc_mutate_bytes;
+    mc_mutate_ltx, mc_mutate_program, mc_mutate_crash, mc_mutate_bytes;
 
 /* Things of one size, one behind the other: pages, records, frames, statements. */
 typedef struct mc_units {

@@ -20,6 +20,7 @@ typedef enum mc_piece_tag {
     MC_PIECE_JOURNAL = 'J', /* of main.db-journal */
     MC_PIECE_WAL = 'W',     /* of main.db-wal */
     MC_PIECE_SUPER = 'U',   /* of main.db-mj1, a file that a journal may name */
+    MC_PIECE_LTX = 'L',     /* a commit as a v2 store keeps it (core/ltx.h) */
     MC_PIECE_PAIR = 'K',    /* one pair of a v1 store: u8 key size, key, value */
     MC_PIECE_OPTIONS = 'O', /* of a crash: how the database is made (crash_fuzzer) */
     MC_PIECE_PROGRAM = 'P', /* of a crash: statements of four bytes each (program.h) */

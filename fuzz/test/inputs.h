@@ -7,6 +7,7 @@
 
 #include <sys/mman.h>
 
+#include "core/ltx.h"
 #include "core/v1.h"
 #include "fuzz/mutate.h"
 #include "fuzz/pieces.h"
@@ -21,6 +22,7 @@ typedef struct input {
 typedef enum input_kind {
     INPUT_FILES, /* main, journal, WAL and a super-journal, all good */
     INPUT_STORE, /* the first three as pairs */
+    INPUT_LTX,   /* main as one commit of a v2 store */
     INPUT_CRASH, /* options, a program, two crashes */
     INPUT_TAR,   /* an archive of the three and a text */
     INPUT_RAW,   /* a text */
@@ -96,6 +98,25 @@ static void input_store(const stock_state *state, uint8_t *buffer, size_t *size)
     }
 }
 
+static void input_ltx(const stock_file *main, uint8_t *buffer, size_t *size)
+{
+    static const uint8_t *page[64];
+    mc_image image = {INPUT_PAGE_SIZE, (uint32_t)(main->size / INPUT_PAGE_SIZE), page};
+    mc_arena arena = {.limit_bytes = 1 << 22};
+    mc_ltx ltx;
+    mc_bytes bytes;
+    mc_error error = {0};
+    assert_true(image.page_count > 2 && image.page_count <= 64);
+    for (uint32_t i = 0; i < image.page_count; i++) {
+        page[i] = main->data + (size_t)i * INPUT_PAGE_SIZE;
+    }
+    assert_int_equal(mc_ltx_from_image(&image, 1, 1, &arena, &ltx, &error), MC_OK);
+    assert_int_equal(mc_ltx_encode(&ltx, &arena, &bytes, &error), MC_OK);
+    assert_true(
+        mc_pieces_add(buffer, size, INPUT_BYTES_MAX, MC_PIECE_LTX, bytes.data, (size_t)bytes.size));
+    mc_arena_free(&arena);
+}
+
 static void input_member(uint8_t *buffer, size_t *size, const char *name, const void *data,
                          size_t bytes)
 {
@@ -134,6 +155,8 @@ STOCK_UNUSED static input input_make(input_kind kind)
         }
     } else if (kind == INPUT_STORE) {
         input_store(&state, buffer, &size);
+    } else if (kind == INPUT_LTX) {
+        input_ltx(&state.file[STOCK_MAIN], buffer, &size);
     } else if (kind == INPUT_CRASH) {
         static const uint8_t program[] = {1, 2, 3, 0, 4, 0, 0, 9, 1, 7, 7, 7, 3, 200, 1, 0};
         static const uint8_t choices[] = {3, 0, 7, 1, 0, 0};
@@ -167,7 +190,7 @@ STOCK_UNUSED static bool input_is_whole(const uint8_t *data, size_t size)
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t stated = mc_bytes_get_le32(data + at) >> 8;
-        if (strchr("MJWUKOPC", piece[i].tag) == NULL || piece[i].tag == 0 ||
+        if (strchr("MJWUKLOPC", piece[i].tag) == NULL || piece[i].tag == 0 ||
             stated != piece[i].size) {
             return false;
         }

@@ -34,7 +34,7 @@ static int free_inputs(void **state)
 
 static bool has_pieces(int kind)
 {
-    return kind == INPUT_FILES || kind == INPUT_STORE || kind == INPUT_CRASH;
+    return kind == INPUT_FILES || kind == INPUT_STORE || kind == INPUT_LTX || kind == INPUT_CRASH;
 }
 
 /* The leaf's calls, held to its contract. */
@@ -374,6 +374,37 @@ static void test_checksums_of_a_store_verify(void **state)
     assert_true(right > 200 && all * 3 > right);
 }
 
+/* An index that was made right is the one that core/ltx.h wants. */
+static void test_an_index_made_right_is_taken(void **state)
+{
+    (void)state;
+    static uint8_t buffer[INPUT_BYTES_MAX];
+    static mc_piece piece[MC_PIECES_MAX];
+    const input *in = &inputs[INPUT_LTX];
+    mc_arena arena = {.limit_bytes = 1 << 22};
+    size_t right = 0, left = 0;
+    for (uint64_t seed = 0; seed < 5000; seed++) {
+        memcpy(buffer, in->data, in->size);
+        mc_mutate_leaf_seed(seed);
+        size_t size = mc_mutate(buffer, in->size, sizeof buffer, seed, mc_mutate_leaf);
+        if (!is_one("ltx frame: delete")) {
+            continue;
+        }
+        assert_int_equal(mc_pieces_read(buffer, size, piece), 1);
+        mc_ltx ltx;
+        mc_error error = {0};
+        mc_arena_reset(&arena);
+        mc_status status =
+            mc_ltx_decode((mc_bytes){piece[0].data, piece[0].size}, &arena, &ltx, &error);
+        bool is_right = ends_with(mc_mutate_last(), ", checksums right");
+        assert_int_equal(status, is_right ? MC_OK : MC_MALFORMED);
+        right += is_right;
+        left += !is_right;
+    }
+    mc_arena_free(&arena);
+    assert_true(right > 50 && left > 50);
+}
+
 static void test_crossing_makes_inputs_of_both(void **state)
 {
     (void)state;
@@ -493,6 +524,7 @@ int main(void)
         cmocka_unit_test(test_every_kind_is_reached),
         cmocka_unit_test(test_checksums_made_right_verify),
         cmocka_unit_test(test_checksums_of_a_store_verify),
+        cmocka_unit_test(test_an_index_made_right_is_taken),
         cmocka_unit_test(test_crossing_makes_inputs_of_both),
         cmocka_unit_test(test_trimming_gives_shorter_inputs),
         cmocka_unit_test(test_trimming_keeps_sidecars_good),
