@@ -19,6 +19,7 @@ typedef struct mutator {
     uint32_t step;
     int32_t stages; /* as afl_custom_init_trim told them */
     char description[256];
+    char name[256]; /* the same, for afl_custom_describe */
 } mutator;
 
 void *afl_custom_init(void *afl, unsigned int seed);
@@ -88,18 +89,24 @@ size_t afl_custom_fuzz(void *data, uint8_t *buffer, size_t size, uint8_t **out, 
     return size;
 }
 
-/* It becomes part of a file's name. */
+/* It becomes part of a file's name: words joined by '-', what was done by '+'. */
 const char *afl_custom_describe(void *data, size_t most)
 {
     mutator *m = data;
     size_t length = 0;
-    for (; m->description[length] != '\0' && length < most; length++) {
-        char c = m->description[length];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        m->description[length] = plain ? c : c == ';' ? '+' : '-';
+    most = most < sizeof m->name - 1 ? most : sizeof m->name - 1;
+    for (const char *p = m->description; *p != '\0' && length < most; p++) {
+        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9');
+        if (plain) {
+            m->name[length++] = *p;
+        } else if (*p == ';') {
+            m->name[length++] = '+';
+        } else if (length > 0 && m->name[length - 1] != '-' && m->name[length - 1] != '+') {
+            m->name[length++] = '-';
+        }
     }
-    m->description[length] = '\0';
-    return m->description;
+    m->name[length] = '\0';
+    return m->name;
 }
 
 /* Returns how many stages there are: 0 also without memory, which trims nothing. */

@@ -178,7 +178,10 @@ static void test_descriptions_are_parts_of_file_names(void **state)
         const input *in = &inputs[i % INPUT_KINDS];
         uint8_t *out;
         assert_true(afl_custom_fuzz(afl, in->data, in->size, &out, NULL, 0, INPUT_BYTES_MAX) > 0);
+        char first[64];
+        (void)snprintf(first, sizeof first, "%s", afl_custom_describe(afl, 40));
         const char *how = afl_custom_describe(afl, 40);
+        assert_string_equal(how, first);
         assert_true(strlen(how) > 0 && strlen(how) <= 40);
         for (const char *p = how; *p != '\0'; p++) {
             assert_true(isalnum((unsigned char)*p) || *p == '-' || *p == '+');
