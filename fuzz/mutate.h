@@ -16,7 +16,9 @@
  * size, at least 1. LLVMFuzzerMutate is one. */
 typedef size_t (*mc_mutate_leaf_fn)(uint8_t *data, size_t size, size_t capacity);
 
-/* Changes the input in `buffer` (of `capacity` bytes) and returns its new size, 1..capacity. */
+/* Changes the input in `buffer` (of `capacity` bytes, at least one, and `size` within it) and
+ * returns its new size, 1..capacity. What is pieces stays pieces, and what is large does not grow.
+ * Not for two threads at once. */
 size_t mc_mutate(uint8_t *buffer, size_t size, size_t capacity, uint64_t seed,
                  mc_mutate_leaf_fn leaf);
 
@@ -29,9 +31,14 @@ size_t mc_mutate_cross(const uint8_t *a, size_t a_size, const uint8_t *b, size_t
 void mc_mutate_leaf_seed(uint64_t seed);
 size_t mc_mutate_leaf(uint8_t *data, size_t size, size_t capacity);
 
-/* What mc_mutate did last, in words for AFL++'s afl_custom_describe: "wal frame: salt, checksums
- * right". Static storage. */
+/* What mc_mutate did last, in words: "wal frame: swap, checksums right"; several things are joined
+ * by "; ", and a file within the input is named first: "store: file, page: copy". "checksums right"
+ * says that all of that file are, from its beginning on. Static storage. */
 const char *mc_mutate_last(void);
+
+/* The name of the kind of mutation `index` of all, as mc_mutate_last gives it; null behind the
+ * last. A kind that is meant to come oftener is there more than once. */
+const char *mc_mutate_kind(size_t index);
 
 /* Step `step` of trimming an input: writes a shorter candidate into `out` (of `size` bytes) and
  * returns its size, or 0 when there is none for this step. mc_mutate_trim_steps says how many steps
