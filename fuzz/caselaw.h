@@ -10,12 +10,11 @@
 #include "fuzz/law.h"
 #include "harness/case.h"
 
-/* A case reads or is refused in one line; one that reads is written, twice to the same bytes, which
- * read as the same case; and it is judged, or that is refused in one line. `*reads` says whether it
- * read. */
+/* A case reads or is refused in one line; one that reads is written, which reads as the same case;
+ * and it is judged, or that is refused in one line. `*reads` says whether it read. */
 bool mc_caselaw_case(const uint8_t *data, size_t size, bool *reads, mc_law *law);
 
-/* The first two laws alone, for a case that was read and the bytes that it was written as. */
+/* The second law alone, for a case that was read and the bytes that it was written as. */
 bool mc_caselaw_written(const mc_case *c, const uint8_t *data, size_t size, mc_law *law);
 
 /* A line of a results file, made under the identity MC_CASELAW_IDENTITY, reads or is refused in one

@@ -1,7 +1,9 @@
 #include "fuzz/kvpairs.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "crashsim/dump.h"
 #include "fuzz/pieces.h"
 
 bool mc_kvpairs_store(const uint8_t *data, size_t size, mc_kvstore *store)
@@ -41,4 +43,21 @@ bool mc_kvpairs_add(uint8_t *buffer, size_t *size, size_t capacity, const mc_kvs
         ok = mc_pieces_add(buffer, size, capacity, MC_PIECE_PAIR, pair, pair_size);
     }
     return ok;
+}
+
+mc_status mc_kvpairs_files(const uint8_t *data, size_t size, const char *dir, char *state,
+                           size_t state_size, mc_error *error)
+{
+    mc_kvstore store;
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/kv.jsonl", dir);
+    FILE *file = mc_kvpairs_store(data, size, &store) ? fopen(path, "wb") : NULL;
+    mc_status status = file == NULL ? mc_fail(error, MC_IO, "write", "%s: cannot be written", path)
+                                    : mc_dump_write(&store, file, path, error);
+    if (file != NULL && fclose(file) != 0 && status == MC_OK) {
+        status = mc_fail(error, MC_IO, "write", "%s: cannot be written", path);
+    }
+    mc_kvstore_free(&store);
+    (void)snprintf(state, state_size, "kv.jsonl");
+    return status;
 }

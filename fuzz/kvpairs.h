@@ -12,4 +12,8 @@ bool mc_kvpairs_store(const uint8_t *data, size_t size, mc_kvstore *store);
 /* Appends the pairs to an input; false when they do not fit. */
 bool mc_kvpairs_add(uint8_t *buffer, size_t *size, size_t capacity, const mc_kvstore *store);
 
+/* Writes the store of an input as DIR/kv.jsonl (mc_target.files). */
+mc_status mc_kvpairs_files(const uint8_t *data, size_t size, const char *dir, char *state,
+                           size_t state_size, mc_error *error);
+
 #endif

@@ -91,7 +91,7 @@ static mc_status put_case(mc_seeds *seeds, const char *path, uint32_t number, mc
 {
     mc_case c;
     mc_infile in;
-    char name[MC_SEED_NAME_BYTES];
+    char name[24];
     mc_arena arena = {.limit_bytes = ARENA_BYTES_MAX};
     mc_status status = mc_infile_open(&in, path, ARENA_BYTES_MAX / 2, error);
     status = status == MC_OK ? mc_infile_read(&in, &arena, error) : status;

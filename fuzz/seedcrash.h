@@ -1,5 +1,5 @@
-/* seedcrash.h: seeds of crash_fuzzer: small programs, in each journal mode and crash model, that die
- * at points spread over them; some die again while they recover. */
+/* seedcrash.h: seeds of crash_fuzzer: small programs, in each journal mode and crash model, that
+ * die at points spread over them; some die again while they recover. */
 #ifndef MIDCOMMIT_FUZZ_SEEDCRASH_H
 #define MIDCOMMIT_FUZZ_SEEDCRASH_H
 
