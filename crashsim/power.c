@@ -415,7 +415,7 @@ static bool put_file(building *b)
     bool ok = mc_disk_create(b->disk, b->file) &&
               (node->base == NULL ||
                mc_disk_write(b->disk, b->file, 0, node->base->data, (size_t)node->base->size));
-    bool may_fill = p->profile->garbage && b->size > b->durable_size;
+    bool may_fill = p->profile->garbage && b->length != NULL && !b->length->durable && b->size > 0;
     bool garbage = may_fill && ask(p, MC_POWER_FILL, NULL, 2) == 0;
     for (size_t i = 0; ok && i < p->event_count; i++) {
         const event *e = &p->event[i];

@@ -16,6 +16,7 @@ typedef struct decoder {
     bool begun;          /* BEGIN was run */
     uint32_t savepoints; /* open ones: s0, s1, ... */
     bool reader;
+    bool vacuumed; /* once is enough: it costs as much as all the rest */
 } decoder;
 
 static bool in_transaction(const decoder *d)
@@ -50,7 +51,7 @@ void mc_fuzz_options_read(const mc_piece *piece, mc_fuzz_options *out)
         .profile = &mc_power_profiles[byte_of(piece, 6) % profiles],
         .auto_vacuum = auto_vacuum[flags & 3],
         .rows = (uint8_t)((flags >> 2 & 3) * 8),
-        .empty = (flags & 16) != 0,
+        .empty = (flags & 48) == 48,
     };
     if (out->model == MC_MODEL_KV) {
         out->record.kv = true;
@@ -209,7 +210,8 @@ static void switch_mode(decoder *d, const uint8_t *o, char *text)
 static void vacuum(decoder *d, const uint8_t *o, char *text)
 {
     (void)o;
-    if (!in_transaction(d)) {
+    if (!in_transaction(d) && !d->vacuumed) {
+        d->vacuumed = true;
         SAY("VACUUM");
     }
 }

@@ -7,7 +7,8 @@
  *     2  page size: modulo 8 in 512, 1024, 512, 4096, 512, 1024, 2048, 8192
  *     3  cache pages: modulo 4 in 0 (SQLite's default), 5, 10, 20
  *     4  bits 0, 1: auto_vacuum none, full, incremental, none; bits 2, 3: that many times eight
- *        rows to begin with; bit 4: no database to begin with, the program makes it
+ *        rows to begin with; bits 4 and 5 both set: no database to begin with, the program
+ *        makes it
  *     5  crash model: modulo 4 in kill, power, power, kv (which sets mode delete, page size 4096)
  *     6  power: the profile, modulo the number of rows of mc_power_profiles;
  *        kv: the build of the v1 VFS, modulo MC_KV_BUILDS
@@ -15,7 +16,7 @@
  *
  * A missing byte is 0. A statement is four bytes: op (modulo the rows of the table in program.c)
  * and three operands. A statement that cannot run where it stands (COMMIT without BEGIN, a
- * checkpoint in a transaction, a change of journal mode under a reader) is left out; all that are
+ * checkpoint in a transaction, a second VACUUM) is left out; all that are
  * left run to their end without an error, on every version of SQLite, in time that does not depend
  * on the input. There are at most MC_STATEMENTS_MAX; bytes behind them do not count. */
 #ifndef MIDCOMMIT_FUZZ_PROGRAM_H
@@ -25,7 +26,7 @@
 #include "crashsim/workload.h"
 #include "fuzz/pieces.h"
 
-enum { MC_STATEMENT_BYTES = 4, MC_STATEMENTS_MAX = 24, MC_FUZZ_SEEDS = 4 };
+enum { MC_STATEMENT_BYTES = 4, MC_STATEMENTS_MAX = 16, MC_FUZZ_SEEDS = 4 };
 
 typedef enum mc_model { MC_MODEL_KILL, MC_MODEL_POWER, MC_MODEL_KV } mc_model;
 
