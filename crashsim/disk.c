@@ -39,9 +39,9 @@ static bool reserve(void **items, size_t *capacity, size_t need, size_t item_byt
     return true;
 }
 
-static bool reserve_data(mc_disk_file *file, uint64_t size)
+static bool reserve_data(const mc_disk *disk, mc_disk_file *file, uint64_t size)
 {
-    if (size > SIZE_MAX / 2) {
+    if (size > (disk->limit_bytes > 0 ? disk->limit_bytes : SIZE_MAX / 2)) {
         return false;
     }
     size_t capacity = (size_t)file->capacity;
@@ -173,7 +173,7 @@ bool mc_disk_write(mc_disk *disk, uint16_t file, uint64_t offset, const void *da
     }
     uint64_t end = offset + size;
     uint64_t start = offset < f->size ? offset : f->size; /* a gap changes from nothing to zeros */
-    if (!reserve_data(f, end) || !log_change(disk, file, start, end - start)) {
+    if (!reserve_data(disk, f, end) || !log_change(disk, file, start, end - start)) {
         return false;
     }
     if (offset > f->size) {
@@ -198,7 +198,7 @@ bool mc_disk_truncate(mc_disk *disk, uint16_t file, uint64_t size)
             return false;
         }
     } else {
-        if (!reserve_data(f, size) || !log_change(disk, file, f->size, size - f->size)) {
+        if (!reserve_data(disk, f, size) || !log_change(disk, file, f->size, size - f->size)) {
             return false;
         }
         memset(f->data + f->size, 0, (size_t)(size - f->size));

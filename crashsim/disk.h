@@ -46,6 +46,7 @@ typedef struct mc_disk {
     uint8_t *old;
     size_t old_size;
     size_t old_capacity;
+    uint64_t limit_bytes; /* no file may grow beyond; 0: none */
 } mc_disk;
 
 /* A zeroed mc_disk is an empty directory. Frees all files and the log. */
@@ -58,7 +59,8 @@ uint16_t mc_disk_find(const mc_disk *disk, const char *name);
  * MC_DISK_NONE without memory or past 65,534 names. */
 uint16_t mc_disk_slot(mc_disk *disk, const char *name);
 
-/* All of these return false only without memory. Writing past the end fills the gap with zeros. */
+/* All of these return false only without memory, or past the limit. Writing past the end fills the
+ * gap with zeros. */
 bool mc_disk_create(mc_disk *disk, uint16_t file); /* makes an empty file; no change if it exists */
 bool mc_disk_write(mc_disk *disk, uint16_t file, uint64_t offset, const void *data, size_t size);
 bool mc_disk_truncate(mc_disk *disk, uint16_t file, uint64_t size); /* to smaller or larger */

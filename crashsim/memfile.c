@@ -64,6 +64,13 @@ static int mem_read(sqlite3_file *handle, void *out, int amount, sqlite3_int64 o
     return count == (size_t)amount ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
 
+/* Why the disk took no more. */
+static int not_taken(const mc_memfile *file, uint64_t end)
+{
+    uint64_t limit = file->disk->limit_bytes;
+    return limit > 0 && end > limit ? SQLITE_FULL : SQLITE_IOERR_NOMEM;
+}
+
 static int mem_write(sqlite3_file *handle, const void *data, int amount, sqlite3_int64 offset)
 {
     mc_memfile *file = (mc_memfile *)handle;
@@ -72,7 +79,7 @@ static int mem_write(sqlite3_file *handle, const void *data, int amount, sqlite3
         return SQLITE_IOERR_WRITE;
     }
     if (!mc_disk_write(file->disk, file->number, (uint64_t)offset, data, (size_t)amount)) {
-        return SQLITE_IOERR_NOMEM;
+        return not_taken(file, (uint64_t)offset + (uint64_t)amount);
     }
     return record_of(file, (mc_op){.kind = MC_OP_WRITE,
                                    .offset = (uint64_t)offset,
@@ -88,7 +95,7 @@ static int mem_truncate(sqlite3_file *handle, sqlite3_int64 size)
         return SQLITE_IOERR_TRUNCATE;
     }
     if (!mc_disk_truncate(file->disk, file->number, (uint64_t)size)) {
-        return SQLITE_IOERR_NOMEM;
+        return not_taken(file, (uint64_t)size);
     }
     return record_of(file, (mc_op){.kind = MC_OP_TRUNCATE, .offset = (uint64_t)size});
 }

@@ -1,5 +1,6 @@
 #include "fuzz/differ.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "crashsim/stock.h"
 #include "fuzz/finding.h"
 
-enum { RECOVER_BYTES_MAX = 64 << 20 };
+enum { RECOVER_BYTES_MAX = 64 << 20, DISK_FILE_BYTES_MAX = 64 << 20 };
 
 static const struct {
     mc_piece_tag tag;
@@ -42,8 +43,13 @@ void mc_differ(mc_disk *disk)
     static mc_arena arena = {.limit_bytes = RECOVER_BYTES_MAX};
     mc_arena_reset(&arena);
     mc_stock stock; /* first: it moves the disk's bytes, and recover's pages point at them */
+    disk->limit_bytes = DISK_FILE_BYTES_MAX; /* a journal may state any original size */
     if (!mc_stock_ask_disk(disk, "main.db", &stock)) {
         return;
+    }
+    if (stock.code == SQLITE_FULL) {
+        mc_stock_free(&stock);
+        return; /* the disk's answer, not SQLite's */
     }
     mc_files view;
     mc_import import = {0};

@@ -180,12 +180,28 @@ static void view_shows_what_exists(void **unused)
     mc_disk_free(&disk);
 }
 
+/* Promise: a file grows up to the limit and not beyond, and what did not fit changed nothing. */
+static void a_limit_holds(void **unused)
+{
+    (void)unused;
+    mc_disk disk = {.limit_bytes = 8192};
+    uint16_t file = mc_disk_slot(&disk, "main.db");
+    assert_true(mc_disk_create(&disk, file));
+    assert_true(mc_disk_write(&disk, file, 8191, "x", 1));
+    assert_false(mc_disk_write(&disk, file, 8191, "yz", 2));
+    assert_false(mc_disk_write(&disk, file, UINT64_C(1) << 40, "y", 1));
+    assert_false(mc_disk_truncate(&disk, file, 8193));
+    assert_int_equal(disk.file[file].size, 8192);
+    assert_int_equal(disk.file[file].data[8191], 'x');
+    mc_disk_free(&disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rewind_is_exact),        cmocka_unit_test(log_covers_every_difference),
         cmocka_unit_test(gaps_are_zero),          cmocka_unit_test(numbers_are_stable),
-        cmocka_unit_test(view_shows_what_exists),
+        cmocka_unit_test(view_shows_what_exists), cmocka_unit_test(a_limit_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
