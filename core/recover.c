@@ -360,6 +360,38 @@ static mc_status lengthen(mc_file *main, mc_arena *arena, mc_error *error)
     return MC_OK;
 }
 
+/* Playback makes main as long as it was. On a file system that adds zeros; in a v1 store it
+ * uncovers what a torn shrink left in chunks behind the size, all but the last page, which SQLite
+ * writes as zeros, and it does nothing when less than a page is wanting (pager.c pager_truncate).
+ */
+static mc_status uncover(const mc_store *store, mc_files *files, mc_arena *arena, mc_error *error)
+{
+    mc_v1 v1;
+    mc_v1_parse(store, &v1);
+    const mc_v1_file *main = &v1.file[MC_V1_MAIN];
+    uint32_t index;
+    const mc_pair *last = main->chunk_count > 0 ? &main->chunk[main->chunk_count - 1] : NULL;
+    if (last == NULL || !files->journal.exists ||
+        (mc_v1_chunk_index(last, &index) &&
+         (uint64_t)index * MC_V1_CHUNK_BYTES + last->value_size <= files->main.size)) {
+        return MC_OK;
+    }
+    mc_journal journal;
+    mc_status status = mc_journal_read(files, arena, &journal, error);
+    if (status != MC_OK || !journal.hot || !journal.resizes) {
+        return status;
+    }
+    uint64_t size = (uint64_t)journal.original_pages * journal.page_size;
+    if (files->main.size + journal.page_size > size) {
+        return MC_OK;
+    }
+    status = mc_v1_show(main, MC_V1_MAIN, size, arena, &files->main, error);
+    if (status == MC_OK) {
+        memset((uint8_t *)files->main.data + size - journal.page_size, 0, journal.page_size);
+    }
+    return status;
+}
+
 static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error)
 {
     if (input->kind == MC_INPUT_FILES) {
@@ -369,6 +401,9 @@ static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, 
     mc_status status = mc_v1_files(&input->store, arena, &files, error);
     if (status == MC_OK) {
         status = lengthen(&files.main, arena, error);
+    }
+    if (status == MC_OK) {
+        status = uncover(&input->store, &files, arena, error);
     }
     return status == MC_OK ? mc_recover_files(&files, arena, out, error) : status;
 }

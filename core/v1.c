@@ -130,10 +130,13 @@ static mc_status read_file(const mc_v1_file *file, mc_v1_tag tag, mc_arena *aren
     }
     uint64_t size;
     mc_status status = mc_v1_file_size(file, tag, &size, error);
-    if (status != MC_OK) {
-        return status;
-    }
-    out->exists = true;
+    return status == MC_OK ? mc_v1_show(file, tag, size, arena, out, error) : status;
+}
+
+mc_status mc_v1_show(const mc_v1_file *file, mc_v1_tag tag, uint64_t size, mc_arena *arena,
+                     mc_file *out, mc_error *error)
+{
+    *out = (mc_file){.exists = true};
     if (size == 0) {
         return MC_OK;
     }

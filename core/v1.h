@@ -72,6 +72,11 @@ bool mc_v1_chunk_index(const mc_pair *pair, uint32_t *index);
  * filled in. `out->other` is null. */
 mc_status mc_v1_files(const mc_store *store, mc_arena *arena, mc_files *out, mc_error *error);
 
+/* One file as the VFS reads it once its metadata says `size_bytes`: chunks, or parts of them, that
+ * lay behind a smaller size are seen again. MC_REFUSED "too-large", MC_NO_MEMORY. */
+mc_status mc_v1_show(const mc_v1_file *file, mc_v1_tag tag, uint64_t size_bytes, mc_arena *arena,
+                     mc_file *out, mc_error *error);
+
 /* What a migration leaves lying in the store for nobody. A pair is an orphan when it is
  *   - metadata or a chunk of the journal, the wal or the shm, with or without metadata: whatever
  * the migration made of them, v2 has no place for them and no v1 reader will open them again;
