@@ -21,7 +21,8 @@ typedef struct pair {
     size_t value_size;
 } pair;
 
-/* The piece as a pair, as its target reads it: the key is cut where the piece ends. */
+/* The piece as a pair. A key that passes the piece, of which its target makes nothing, is cut
+ * there. */
 static pair pair_of(const uint8_t *data, size_t size)
 {
     size_t room = size > 0 ? size - 1 : 0;
