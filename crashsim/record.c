@@ -473,7 +473,7 @@ static mc_status record_all(recorder *rec, mc_error *error)
 
 mc_status mc_record(const mc_record_options *options, mc_trace *trace, mc_error *error)
 {
-    assert(trace->op == NULL && trace->op_count == 0);
+    assert(trace->op_count == 0 && trace->witness == NULL);
     mc_status status = check_options(options, error);
     if (status != MC_OK) {
         return status;

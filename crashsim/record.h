@@ -57,9 +57,9 @@ typedef struct mc_record_options {
  * with the trace on, and drops the connection without any further traced operation once the last
  * statement has returned. The connection's settings are the first statement of the trace. Every
  * recording is proved before it is returned: base and trace give the live files, byte for byte.
- * Deterministic: equal options, equal trace. `trace` must be zeroed; on failure it is left freed
- * and zeroed. A statement that fails ends the run with MC_MALFORMED and an error that names the
- * workload, the statement and SQLite's message. */
+ * Deterministic: equal options, equal trace. `trace` must be zeroed, or reset; on failure it is
+ * left freed and zeroed. A statement that fails ends the run with MC_MALFORMED and an error that
+ * names the workload, the statement and SQLite's message. */
 mc_status mc_record(const mc_record_options *options, mc_trace *trace, mc_error *error);
 
 #endif

@@ -54,6 +54,14 @@ void mc_trace_free(mc_trace *trace)
     *trace = (mc_trace){0};
 }
 
+void mc_trace_reset(mc_trace *trace)
+{
+    mc_disk_free(&trace->base);
+    mc_kvstore_free(&trace->base_kv);
+    mc_arena_reset(&trace->arena);
+    *trace = (mc_trace){.arena = trace->arena, .op = trace->op, .op_capacity = trace->op_capacity};
+}
+
 const char *mc_op_kind_name(mc_op_kind kind)
 {
     static const char *const name[MC_OP_KINDS] = {

@@ -35,10 +35,26 @@ typedef struct execution {
 
 /* Memory that is kept from one input to the next, because asking for it again costs more than an
  * input does. Nothing in it is read before it was written. */
+static mc_trace spare[MC_CRASHES_MAX] = {{.arena.limit_bytes = ARENA_BYTES},
+                                         {.arena.limit_bytes = ARENA_BYTES}};
 static mc_arena program_arena = {.limit_bytes = ARENA_BYTES};
 static mc_arena work_arena = {.limit_bytes = ARENA_BYTES};
 static mc_arena answer_arena[MC_CRASHES_MAX] = {{.limit_bytes = ARENA_BYTES},
                                                 {.limit_bytes = ARENA_BYTES}};
+
+static mc_trace take_trace(int depth)
+{
+    mc_trace trace = spare[depth];
+    spare[depth] = (mc_trace){.arena.limit_bytes = ARENA_BYTES};
+    return trace;
+}
+
+static void give_trace_back(int depth, mc_trace *trace)
+{
+    mc_trace_free(&spare[depth]);
+    mc_trace_reset(trace);
+    spare[depth] = *trace;
+}
 
 static bool found(mc_crash_report *report, const char *signature, const char *text)
 {
@@ -433,8 +449,10 @@ static bool crash_recovery(execution *x, const answer *first, const mc_trace *re
 /* The trace of a recovery: it begins at `state`, whose disk it borrows. */
 static mc_trace recovery_of(const mc_crashed *state)
 {
-    mc_trace trace = {.is_kv = state->is_kv, .database = {"main.db"}, .database_count = 1};
-    trace.arena.limit_bytes = ARENA_BYTES;
+    mc_trace trace = take_trace(1);
+    trace.is_kv = state->is_kv;
+    trace.database[0] = "main.db";
+    trace.database_count = 1;
     return trace;
 }
 
@@ -457,7 +475,7 @@ static bool judge_state(execution *x)
         recovery.base = (mc_disk){0};
         recovery.base_kv = (mc_kvstore){0};
     }
-    mc_trace_free(&recovery);
+    give_trace_back(1, &recovery);
     return ok;
 }
 
@@ -465,7 +483,7 @@ mc_status mc_crash_open(const uint8_t *data, size_t size, mc_crash_case *out, mc
 {
     static mc_piece piece[MC_PIECES_MAX];
     size_t count = mc_pieces_read(data, size, piece);
-    *out = (mc_crash_case){0};
+    *out = (mc_crash_case){.trace = take_trace(0)};
     for (size_t i = 0; i < count && out->crashes < MC_CRASHES_MAX; i++) {
         if (piece[i].tag == MC_PIECE_CRASH) {
             out->piece[out->crashes++] = piece[i];
@@ -480,7 +498,7 @@ mc_status mc_crash_open(const uint8_t *data, size_t size, mc_crash_case *out, mc
 void mc_crash_close(mc_crash_case *crash_case)
 {
     free_crashed(&crash_case->state);
-    mc_trace_free(&crash_case->trace);
+    give_trace_back(0, &crash_case->trace);
 }
 
 bool mc_crash_run(const uint8_t *data, size_t size, const mc_crash_rules *rules,

@@ -288,6 +288,13 @@ static void bytes_after_a_cut_need_the_cut(void **unused)
     expect(&trace, "psow", ANSWERS(2, 1, 1), "n1", "-");
     expect(&trace, "psow", ANSWERS(2, 1, 0), "01", "-");
     mc_trace_free(&trace);
+    trace = new_trace(1024); /* and whatever commits metadata commits a cut before it */
+    assert_true(mc_disk_create(&trace.base, JOURNAL));
+    op(&trace, MC_OP_TRUNCATE, MAIN, 512, 0);
+    op(&trace, MC_OP_DELETE, JOURNAL, 0, MC_OPF_DIR_SYNC);
+    expect(&trace, "ext4-ordered", &(answers){0}, "m1", "-");
+    expect(&trace, "psow", &(answers){0}, "m2", "-");
+    mc_trace_free(&trace);
 }
 
 /* Promise: in order means in order: what is older than metadata that is there is there. */
