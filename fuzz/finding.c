@@ -34,6 +34,9 @@ uint64_t mc_fuzz_noted(uint64_t *count)
     return noted_hash;
 }
 
+/* Of the profile runtime, which a coverage build has: abort would lose what the input reached. */
+int __llvm_profile_write_file(void) __attribute__((weak));
+
 void mc_finding(const char *signature, const char *format, ...)
 {
     char text[512];
@@ -43,5 +46,8 @@ void mc_finding(const char *signature, const char *format, ...)
     va_end(arguments);
     (void)fprintf(stderr, "midcommit: finding: %s: %s: %s\n", mc_fuzz_target.name, signature, text);
     (void)fflush(stderr);
+    if (__llvm_profile_write_file != NULL) {
+        (void)__llvm_profile_write_file();
+    }
     abort();
 }
