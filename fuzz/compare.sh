@@ -7,17 +7,19 @@
 #   SECONDS     of each measurement by mutation [10]
 #   ROUNDS      of all measurements, in alternating order; medians count [3]
 #
-# Both sides are libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer. ossfuzz.c is compiled with
+# Both sides are libFuzzer with AddressSanitizer and UndefinedBehaviorSanitizer, with the same options of both
+# (process.c has them for our targets). ossfuzz.c is compiled with
 # the very command that compiled our SQLite and linked to that object, so both fuzz the same machine code of
 # SQLite. Its inputs are the SQL scripts of SQLite's own test/fuzzdata1.db.
 #
 # Two ways: `replay` executes each input, nothing mutated (our few seeds again and again, until about as many
 # executions as there are scripts); `mutate` fuzzes from them. A second is one of processor time, because the
-# machine may be shared; by the clock it is told too. What a process needs to start is taken off a replay.
+# machine may be shared; by the clock it is told too. What a process needs to start is taken off a replay, and
+# a replay weighs no inputs (-entropic=0): libFuzzer's weighing takes half of the time of a short execution.
 # A measurement by mutation that a finding ends before half its time does not count, and is told.
 #
-# Exit status: 0 each target reaches its goal and twice ossfuzz.c, in both ways; 1 one does not; 2 wrong usage;
-# 3 when something did not run.
+# Exit status: 0 each target reaches its goal and twice ossfuzz.c, in both ways; 1 one does not; 2 wrong
+# usage; 3 when something did not run.
 set -euo pipefail
 . "$(dirname "$0")/../harness/setup.sh"
 
@@ -28,6 +30,7 @@ seeds=${2:-}
 seconds=${3:-10}
 rounds=${4:-3}
 case $seconds$rounds in 0* | *[!0-9]*) die 2 "fuzz/compare: SECONDS and ROUNDS are numbers" ;; esac
+export ASAN_OPTIONS=quarantine_size_mb=16
 goals="journal_fuzzer 3000 wal_fuzzer 2000 crash_fuzzer 1500" # executions a second
 
 need run # the sqlite3 program
@@ -86,7 +89,7 @@ replay() {
     [ "$inputs" != 0 ] || die 3 "fuzz/compare: $name: no inputs"
     mapfile -t copies < <(yes "$work/inputs/$name" | head -n $(((scripts + inputs - 1) / inputs)))
     start=$(timed "$name" -runs=0 "$work/empty")
-    timed "$name" -runs=0 "${copies[@]}" | awk -v name="$name" -v start="$start" '
+    timed "$name" -runs=0 -entropic=0 "${copies[@]}" | awk -v name="$name" -v start="$start" '
         { split(start, s) }
         $4 != 0 || $1 == 0 || $3 <= s[3] { print name, "replay ended"; next }
         { print name, "replay", $1, $2 - s[2], $3 - s[3] }' >>"$work/measured"
@@ -123,9 +126,11 @@ for ((round = 1; round <= rounds; round++)); do
     mapfile -t names < <(printf '%s\n' "${names[@]}" | tac)
 done
 
-version=$(sed -n 's/^#define SQLITE_VERSION  *"\(.*\)"/\1/p' "$("$top/harness/get-sqlite.sh" current)/sqlite3.h")
+header=$("$top/harness/get-sqlite.sh" current)/sqlite3.h
+version=$(sed -n 's/^#define SQLITE_VERSION  *"\(.*\)"/\1/p' "$header")
 jq -Rn --arg version "$version" --arg goals "$goals" --argjson seconds "$seconds" --argjson rounds "$rounds" '
-    def median: sort | if length == 0 then null else (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2 end;
+    def median: sort | if length == 0 then null
+        else (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2 end;
     def rounded(n): if . == null then null else (. * n | round) / n end;
     ($goals | split(" ") | [range(0; length; 2) as $i | {key: .[$i], value: (.[$i + 1] | tonumber)}]
         | from_entries) as $goal

@@ -77,7 +77,10 @@ for target in "${targets[@]}"; do
     run "$target"
     objects+=(-object "$built/$target")
 done
-objects=("${objects[@]:1}" -object "$built/libmidcommit_core.a") # the archive: what no target links
+objects=("${objects[@]:1}")
+for file in "$built"/CMakeFiles/midcommit_core.dir/core/*.o; do
+    objects+=(-object "$file") # also what no target links
+done
 llvm-profdata-14 merge -sparse "$work"/*.profraw -o "$work/profile" ||
     die 3 "fuzz/coverage: the profiles cannot be merged"
 
@@ -97,8 +100,8 @@ jq -n --rawfile functions "$work/functions" --slurpfile sqlite "$work/sqlite.jso
     --argjson core_goal $core_goal --argjson recovery_goal $recovery_goal '
     def lines: split("\n") | map(select(. != ""));
     def percent: if .regions == 0 then 0 else .covered * 10000 / .regions | floor / 100 end;
-    def total: {regions: (map(.regions) | add // 0), covered: (map(.covered) | add // 0)};
-    def summed: total as $t | $t + {percent: ($t | percent)};
+    def summed: {regions: (map(.regions) | add // 0), covered: (map(.covered) | add // 0)}
+        | . + {percent: percent};
     ($sqlite[0].data[0].functions | map(select(.filenames[0] | endswith("/sqlite3.c")))
         | map({key: (.name | sub("^.*:"; "")), value: (.regions | map(select(.[7] == 0))
             | {regions: length, covered: (map(select(.[4] > 0)) | length)})}) | from_entries) as $known
@@ -106,7 +109,7 @@ jq -n --rawfile functions "$work/functions" --slurpfile sqlite "$work/sqlite.jso
         + ($known[$name] // {absent: true}))) as $recovery
     | ($core[0].data[0].files | map(select(.filename | startswith($top + "core/"))
         | {file: (.filename | ltrimstr($top)), regions: .summary.regions.count,
-           covered: .summary.regions.covered})
+           covered: .summary.regions.covered} | select(.regions > 0))
         | map(. + {percent: percent})) as $files
     | {schema: "midcommit/fuzz-coverage/1", commit: $commit, sqlite: $version,
        targets: ($ran | lines | map(split(" ") | {name: .[0], inputs: (.[1] | tonumber),
@@ -121,7 +124,8 @@ absent=$(jq -r '.recovery.absent | join(" ")' "$work/coverage.json")
 [ -z "$absent" ] || die 3 "fuzz/coverage: not in the build of SQLite $version: $absent"
 for file in "$top"/core/*.c; do
     jq -e --arg file "core/$(basename "$file")" 'any(.core.files[]; .file == $file)' \
-        "$work/coverage.json" >/dev/null || die 3 "fuzz/coverage: core/$(basename "$file"): not in the build"
+        "$work/coverage.json" >/dev/null ||
+        die 3 "fuzz/coverage: core/$(basename "$file"): not in the build"
 done
 mv "$work/coverage.json" "$out/coverage.json"
 
@@ -146,6 +150,6 @@ llvm-cov-14 show -format=html -output-dir="$out/html/core" -instr-profile "$work
         "${objects[@]}" -name-regex="(^|:)($names)\$" "$source" >"$work/show" 2>&1 ||
     die 3 "fuzz/coverage: llvm-cov cannot show: $(tail -n 1 "$work/show")"
 
-jq -r '"core: \(.core.percent) %, the goal is \(.core.goal); SQLite'"'"'s recovery: \(.recovery.percent) %, " +
+jq -r '"core: \(.core.percent) %, the goal is \(.core.goal); recovery of SQLite: \(.recovery.percent) %, " +
     "the goal is \(.recovery.goal); \(.broken | length) inputs break a property"' "$out/coverage.json"
 jq -e '.core.percent >= .core.goal and .recovery.percent >= .recovery.goal' "$out/coverage.json" >/dev/null

@@ -6,6 +6,7 @@
 #include "core/recover.h"
 #include "crashsim/stock.h"
 #include "fuzz/finding.h"
+#include "fuzz/process.h"
 
 enum { RECOVER_BYTES_MAX = 64 << 20 };
 
@@ -85,6 +86,7 @@ void mc_differ(mc_disk *disk)
 int mc_differ_input(const uint8_t *data, size_t size, const char *tags)
 {
     mc_disk disk = {0};
+    mc_fuzz_process();
     bool made = mc_differ_disk(data, size, tags, &disk);
     if (made) {
         mc_differ(&disk);

@@ -3,9 +3,9 @@
  * person sees one finding again.
  *
  *     journal_fuzzer PATH...                 0: none broke the property; abort: one did
- *     journal_fuzzer --hash PATH...          the same, and a line for each input: a hash of what the
- *                                            target concluded, and the path
- *     journal_fuzzer --files DIR INPUT       unpacks the input into DIR and prints what to type
+ *     journal_fuzzer --hash PATH...          the same, and a line for each input: a hash of what
+ * the target concluded, and the path journal_fuzzer --files DIR INPUT       unpacks the input into
+ * DIR and prints what to type
  */
 #include "fuzz/finding.h"
 
