@@ -15,7 +15,8 @@
 # Two ways: `replay` executes each input, nothing mutated (our few seeds again and again, until about as many
 # executions as there are scripts); `mutate` fuzzes from 200 of them, or as many as there are. A second is
 # one of processor time, because the machine may be shared; by the clock it is told too. What a process needs
-# to start is taken off a replay, and a replay weighs no inputs (-entropic=0): libFuzzer's weighing takes half of the time of a short execution.
+# to start is taken off, and a replay weighs no inputs (-entropic=0): libFuzzer's weighing takes half
+# of the time of a short execution.
 # A measurement by mutation that a finding ends before half its time does not count, and is told.
 #
 # Exit status: 0 each target reaches its goal and twice ossfuzz.c, in both ways; 1 one does not; 2 wrong
@@ -104,13 +105,15 @@ replay() {
 }
 
 mutate() {
-    local name=$1 round=$2
+    local name=$1 round=$2 start
     rm -rf "$work/found"
     mkdir "$work/found"
+    start=$(timed "$name" -runs=0 "$work/empty")
     timed "$name" -max_total_time="$seconds" -seed="$round" "$work/found" "$work/some/$name" |
-        awk -v name="$name" -v least="$seconds" '
-            $2 < least / 2 || $1 == 0 { print name, "mutate ended"; next }
-            { print name, "mutate", $1, $2, $3 }' >>"$work/measured"
+        awk -v name="$name" -v start="$start" -v least="$seconds" '
+            { split(start, s) }
+            $2 < least / 2 || $1 == 0 || $3 <= s[3] { print name, "mutate ended"; next }
+            { print name, "mutate", $1, $2 - s[2], $3 - s[3] }' >>"$work/measured"
 }
 
 ours=()

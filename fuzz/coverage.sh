@@ -57,7 +57,7 @@ run() {
         [ -n "$bad" ] || die 3 "fuzz/coverage: $target: $(tail -n 1 "$work/stderr")"
         size=$(grep -nxF -- "$bad" "$work/left" | cut -d: -f1)
         broken=$((broken + 1))
-        echo "$target $bad: $(grep -m 1 '^midcommit: finding: ' "$work/stderr" ||
+        echo "${bad#"$corpora/"}: $(grep -m 1 '^midcommit: finding: ' "$work/stderr" ||
             echo 'died without a finding')" >>"$work/broken"
         if grep -q '^midcommit: finding: ' "$work/stderr"; then
             inputs=$((inputs + size)) # its profile was written
