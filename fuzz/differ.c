@@ -7,6 +7,7 @@
 #include "core/recover.h"
 #include "crashsim/stock.h"
 #include "fuzz/finding.h"
+#include "fuzz/process.h"
 
 enum { RECOVER_BYTES_MAX = 64 << 20, DISK_FILE_BYTES_MAX = 64 << 20 };
 
@@ -38,6 +39,27 @@ bool mc_differ_disk(const uint8_t *data, size_t size, const char *tags, mc_disk 
     return true;
 }
 
+/* What both concluded, for whoever listens (finding.h). */
+static void note(mc_status status, const mc_import *import, const mc_error *error,
+                 const mc_stock *stock)
+{
+    if (!mc_fuzz_listening) {
+        return;
+    }
+    const int64_t number[] = {(int64_t)status, import->image.page_count, import->image.page_size,
+                              stock->code, stock->page_count};
+    mc_fuzz_note(number, sizeof number);
+    bool whole = status == MC_OK && import->image.page_count <= MC_STOCK_PAGES_MAX;
+    for (uint32_t i = 0; whole && i < import->image.page_count; i++) {
+        mc_fuzz_note(import->image.page[i], import->image.page_size);
+    }
+    if (status != MC_OK) {
+        mc_fuzz_note(error->text, strlen(error->text));
+    }
+    mc_fuzz_note(stock->message, strlen(stock->message));
+    mc_fuzz_note(stock->image, stock->image != NULL ? (size_t)stock->image_size : 0);
+}
+
 void mc_differ(mc_disk *disk)
 {
     static mc_arena arena = {.limit_bytes = RECOVER_BYTES_MAX};
@@ -56,6 +78,7 @@ void mc_differ(mc_disk *disk)
     mc_error error = {0};
     mc_disk_files(disk, "main.db", &view);
     mc_status status = mc_recover_files(&view, &arena, &import, &error);
+    note(status, &import, &error, &stock);
     char problem[512] = "";
     const char *signature = "";
     bool agrees =
@@ -69,6 +92,7 @@ void mc_differ(mc_disk *disk)
 int mc_differ_input(const uint8_t *data, size_t size, const char *tags)
 {
     mc_disk disk = {0};
+    mc_fuzz_process();
     bool made = mc_differ_disk(data, size, tags, &disk);
     if (made) {
         mc_differ(&disk);

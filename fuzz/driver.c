@@ -3,11 +3,14 @@
  * person sees one finding again.
  *
  *     journal_fuzzer PATH...                 0: none broke the property; abort: one did
- *     journal_fuzzer --files DIR INPUT       unpacks the input into DIR and prints what to type
+ *     journal_fuzzer --hash PATH...          the same, and a line for each input: a hash of what
+ * the target concluded, and the path journal_fuzzer --files DIR INPUT       unpacks the input into
+ * DIR and prints what to type
  */
 #include "fuzz/finding.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +21,7 @@
 enum { INPUT_BYTES_MAX = 64 << 20, STATE_BYTES = 4096 };
 
 static unsigned long runs;
+static bool hashes; /* --hash */
 
 static int failed(const mc_error *error)
 {
@@ -38,6 +42,22 @@ static mc_status read_input(const char *path, mc_arena *arena, mc_file *out, mc_
     return status;
 }
 
+static void run(const char *path, const uint8_t *data, size_t size)
+{
+    uint64_t notes = 0;
+    (void)fprintf(stderr, "running %s\n", path);
+    if (hashes) {
+        mc_fuzz_listen();
+    }
+    int kept = LLVMFuzzerTestOneInput(data, size);
+    runs++;
+    if (hashes) {
+        uint64_t hash = mc_fuzz_noted(&notes);
+        (void)printf("%016" PRIx64 " %" PRIu64 " notes, returned %d: %s\n", hash, notes, kept,
+                     path);
+    }
+}
+
 /* The input lies in memory of exactly its size, so that a sanitizer sees a read past it. */
 static mc_status run_file(const char *path, mc_error *error)
 {
@@ -49,9 +69,7 @@ static mc_status run_file(const char *path, mc_error *error)
         if (file.size > 0) {
             memcpy(exact, file.data, file.size);
         }
-        (void)fprintf(stderr, "running %s\n", path);
-        (void)LLVMFuzzerTestOneInput(exact, file.size);
-        runs++;
+        run(path, exact, file.size);
     }
     free(exact);
     mc_arena_free(&arena);
@@ -110,13 +128,15 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "--files") == 0) {
         return unpack(argv[2], argv[3]);
     }
-    if (argc < 2 || argv[1][0] == '-') {
-        (void)fprintf(stderr, "%s: %s\nusage: %s INPUT|FOLDER... | --files DIR INPUT\n",
+    hashes = argc > 1 && strcmp(argv[1], "--hash") == 0;
+    int first = hashes ? 2 : 1;
+    if (argc <= first || argv[first][0] == '-') {
+        (void)fprintf(stderr, "%s: %s\nusage: %s [--hash] INPUT|FOLDER... | --files DIR INPUT\n",
                       mc_fuzz_target.name, mc_fuzz_target.property, argv[0]);
         return 2;
     }
     mc_error error = {0};
-    for (int i = 1; i < argc; i++) {
+    for (int i = first; i < argc; i++) {
         struct stat status;
         bool folder = stat(argv[i], &status) == 0 && S_ISDIR(status.st_mode);
         if ((folder ? run_folder(argv[i], &error) : run_file(argv[i], &error)) != MC_OK) {

@@ -35,4 +35,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 _Noreturn void mc_finding(const char *signature, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A target tells what it concluded of the running input: codes, messages, recovered bytes; nothing
+ * that may differ from one process to the next. Nobody listens while an engine fuzzes, and then it
+ * costs nothing. With the driver's --hash all that was told of an input becomes one hash, by which
+ * determinism.sh sees whether a target depends on more than its input. */
+extern bool mc_fuzz_listening;
+void mc_fuzz_note(const void *bytes, size_t size);
+
+/* Listens from now on: forgets what was noted before. */
+void mc_fuzz_listen(void);
+
+/* The hash of what was noted since mc_fuzz_listen, and how many notes they were. */
+uint64_t mc_fuzz_noted(uint64_t *count);
+
 #endif

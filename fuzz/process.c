@@ -1,0 +1,31 @@
+#include "fuzz/process.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Asked by AddressSanitizer when a process starts; ASAN_OPTIONS goes before it. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=16";
+}
+
+void mc_fuzz_process(void)
+{
+    static bool done;
+    if (done) {
+        return;
+    }
+    done = true;
+    int code = sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    assert(code == SQLITE_OK); /* else SQLite is in use already */
+    code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    assert(code == SQLITE_OK);
+    code = sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+    assert(code == SQLITE_OK);
+    code = sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    assert(code == SQLITE_OK);
+    (void)code;
+}
