@@ -1,0 +1,124 @@
+# triage.sh: from inputs that crash to findings: one for each signature, as small as can be, as a case, and
+# with the command that shows it again. Sourced by nightly.sh.
+
+slug() {
+    tr '[:upper:]' '[:lower:]' <<<"$1" | tr -cs 'a-z0-9\n' '-' | cut -c 1-100 | sed 's/^-*//; s/-*$//'
+}
+
+# shown PATH: as a person would type it: short when it lies in the tree.
+shown() {
+    case $1 in
+    "$top"/*) printf %q "${1#"$top"/}" ;;
+    *) printf %q "$1" ;;
+    esac
+}
+
+is_known() {
+    grep -qxF -- "$1" "$kept/known.txt" 2>/dev/null
+}
+
+is_recorded() {
+    [ -f "$out/work/findings/$(slug "$1").json" ]
+}
+
+# record_finding SOURCE SIGNATURE TEXT INPUT CASE COMMAND
+record_finding() {
+    local new=true
+    ! is_known "$2" || new=false
+    jq -n --arg source "$1" --arg signature "$2" --arg text "$3" --arg input "$4" --arg case "$5" \
+        --arg command "$6" --argjson new "$new" '
+        def path: if . == "" then null else . end;
+        {signature: $signature, source: $source, new: $new, text: $text, input: ($input | path),
+         case: ($case | path), command: $command}' |
+        whole "$out/work/findings/$(slug "$2").json"
+    echo "finding: $2"
+}
+
+# signature_of TARGET INPUT: what the sanitized build says of it, or the plain one where that says nothing;
+# nothing when both pass. The text goes into $said.
+signature_of() {
+    local target=$1 input=$2 status=0 said=$out/work/said
+    within 60 "$libfuzzer/$target" -rss_limit_mb="$memory" -timeout=25 "$input" >"$said" 2>&1 || status=$?
+    if [ "$status" = 0 ]; then
+        within 60 "$plain/$target" "$input" >"$said" 2>&1 || status=$?
+    fi
+    [ "$status" != 0 ] || return 0
+    [ "$status" != 124 ] || { echo "$target: timeout"; return 0; }
+    awk -v target="$target" '
+        /^midcommit: finding: / && !found {
+            split($0, part, ": ")
+            found = part[4]
+        }
+        function after(pattern, text) { sub(".*" pattern, "", text); return text }
+        /ERROR: AddressSanitizer: / && !kind { kind = $3 }
+        /: Assertion .* failed/ && !kind { kind = "assertion " after(": Assertion ", $0) }
+        /: runtime error: / && !kind {
+            kind = after(": runtime error: ", $0)
+            gsub(/0x[0-9a-f]+|[0-9]+/, "N", kind) # addresses and values differ from input to input
+        }
+        /ERROR: libFuzzer: / && !kind {
+            kind = after("ERROR: libFuzzer: ", $0)
+            sub(/ [(].*/, "", kind)
+        }
+        /^ *#[0-9]+ 0x[0-9a-f]+ in / {
+            if ($4 !~ /^(__|fuzzer::|raise$|abort$|gsignal$|pthread_kill)/ && frames < 3) {
+                stack = stack (frames++ ? " < " : " in ") $4
+            }
+        }
+        END { print target ": " (found ? found : (kind ? kind : "crash") stack) }' "$said"
+}
+
+# The inputs of one target, the smallest first; one is minimised only when its signature is the first.
+triage_target() {
+    local target=$1 file signature seen=0 all gone=0
+    all=$(count_files "$out/work/artifacts/$target")
+    while read -r _ file; do
+        ! over || break
+        seen=$((seen + 1))
+        signature=$(signature_of "$target" "$file")
+        if [ -z "$signature" ]; then
+            gone=$((gone + 1))
+        elif ! is_recorded "$signature"; then
+            fuzz_finding "$target" "$file" "$signature"
+        fi
+    done < <(find "$out/work/artifacts/$target" -type f -printf '%s %p\n' 2>/dev/null | sort -n)
+    [ "$seen" = "$all" ] || note "$target: $((all - seen)) of $all crashing inputs were not looked at"
+    [ "$gone" = 0 ] || note "$target: $gone inputs that an engine stopped at pass when they are run again"
+}
+
+fuzz_finding() {
+    local target=$1 file=$2 signature=$3 name small input text
+    name=$(slug "$signature")
+    input=$out/cases/$name.input
+    text=$(grep -m 1 -E '^midcommit: finding|^SUMMARY|runtime error:|Assertion' "$out/work/said" || true)
+    cp "$file" "$input"
+    if ! is_known "$signature"; then
+        small=$out/work/small
+        rm -f "$small"
+        within $(($(left) / 3 + 1)) "$libfuzzer/$target" -minimize_crash=1 \
+            -max_total_time=$(($(left) / 4 + 1)) -rss_limit_mb="$memory" -timeout=25 \
+            -exact_artifact_path="$small" "$file" >/dev/null 2>&1 || true
+        if [ -s "$small" ] && [ "$(signature_of "$target" "$small")" = "$signature" ]; then
+            cp "$small" "$input"
+        fi
+    fi
+    record_finding fuzz "$signature" "$text" "cases/$name.input" "$(case_of "$target" "$input" "$name")" \
+        "$(shown "$libfuzzer/$target") $(shown "$input")"
+}
+
+# case_of TARGET INPUT NAME: cases/NAME.case of what the input stands for, reduced when it can be; prints
+# that, or nothing when the input is no state that midcommit explains.
+case_of() {
+    local target=$1 input=$2 name=$3 files=$out/work/files command
+    rm -rf "$files"
+    command=$(within 20 "$plain/$target" --files "$files" "$input") || return 0
+    command=${command##*midcommit explain }
+    (cd "$files" && within 20 "$midcommit" explain "$command" --save "$files/found.case") >/dev/null ||
+        return 0
+    [ -f "$files/found.case" ] || return 0
+    if within 20 "$midcommit" reduce "$files/found.case" -o "$files/small.case" >/dev/null; then
+        mv "$files/small.case" "$files/found.case"
+    fi
+    mv "$files/found.case" "$out/cases/$name.case"
+    echo "cases/$name.case"
+}
