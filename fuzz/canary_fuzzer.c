@@ -2,8 +2,9 @@
  * records of a rollback journal and forgets the others, so it imports a torn database; a night in
  * which no engine found that proves nothing about the targets that found nothing either.
  *
- * The seed it starts from has a journal that says three records and holds more: the mistake shows
- * only after a mutation of the header's count that recovery still accepts. */
+ * The seed it starts from (harness/nightly/canary.sh) has a journal of four records and a main file
+ * that is already as they would restore it: the mistake shows only after a mutation of the page
+ * that the fourth record restores. */
 #include <string.h>
 
 #include "core/bytes.h"

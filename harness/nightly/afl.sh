@@ -37,7 +37,7 @@ afl_round() {
     mkdir -p "$out/work/artifacts/$target"
     [ "$before" != 0 ] || first_corpus "$target"
     for role in $(afl_roles $((round + seed))); do
-        afl_one "$target" "$role" "$corpus" "$folder" "$(left)" \
+        afl_one "$target" "$role" "$corpus" "$folder" "$(engine_seconds)" \
             >"$out/logs/afl-$target-$round-$role.engine.log" 2>&1 &
     done
     wait
@@ -45,14 +45,12 @@ afl_round() {
     afl_result "$target" "$round" "$before"
 }
 
-# What AFL++ found goes into the corpus and among the inputs to look at, named by content as libFuzzer does.
+# What AFL++ found goes into the corpus and among the inputs to look at.
 take_from_afl() {
-    local target=$1 file name
-    find "$out/work/afl/$target" -path '*/queue/id:*' -type f 2>/dev/null | add_to_corpus "$target"
-    find "$out/work/afl/$target" -path '*/crashes/id:*' -type f 2>/dev/null | while read -r file; do
-        name=$(sha1sum <"$file")
-        cp -n "$file" "$out/work/artifacts/$target/afl-${name%% *}"
-    done
+    local target=$1 afl=$out/work/afl/$1
+    [ -d "$afl" ] || return 0
+    find "$afl" -path '*/queue/id:*' -type f | add_to_corpus "$target"
+    find "$afl" -path '*/crashes/id:*' -type f | copy_by_content "$out/work/artifacts/$target/afl-"
 }
 
 afl_result() {
@@ -67,7 +65,7 @@ afl_result() {
         [ "$(stat_of edges_found "$stats")" -le "$edges" ] || edges=$(stat_of edges_found "$stats")
     done
     after=$(count_files "$out/corpora/$target")
-    if [ "$before" -le 1 ] && started_empty "$target" && [ "$((new + after - before))" = 0 ]; then
+    if [ "$before" -le 2 ] && started_empty "$target" && [ "$((new + after - before))" = 0 ]; then
         problem "afl $target: from an empty corpus it found no new coverage"
     fi
     engine_result "$target" afl "$round" "$runs" "$edges" "$((after - before))"

@@ -29,10 +29,11 @@ find_canaries() {
     mkdir -p "$work/seeds"
     run_finds delete broken:last-record
     run_finds wal broken:last-frame
-    fresh_state spill/delete/full/kill/52 "$work/state"
-    # The count of records in the journal's header, from 7 to 3: what is behind them is then no record.
-    printf '\0\0\0\3' | dd of="$work/state/main.db-journal" bs=1 seek=8 conv=notrunc status=none
-    seed_of "$work/state" >"$work/seeds/three-records"
+    fresh_state delete "$work/state"
+    # The count of records in the journal's header becomes 4, and main is what they restore.
+    printf '\0\0\0\4' | dd of="$work/state/main.db-journal" bs=1 seek=8 conv=notrunc status=none
+    cp "$work/state/snapshot-0.db" "$work/state/main.db"
+    seed_of "$work/state" >"$work/seeds/four-records"
     libfuzzer_finds "$work"
     afl_finds "$work"
 }
@@ -54,9 +55,9 @@ canary_result() {
 # The seed must not show it: a canary that is found without fuzzing says nothing of fuzzing.
 libfuzzer_finds() {
     local work=$1 found=false seconds
-    seconds=$(($(left) * 6 / 10))
+    seconds=$(($(left) / 2 + 1))
     cp -r "$work/seeds" "$work/corpus"
-    if ! within 30 "$libfuzzer/$canary" "$work/seeds/three-records"; then
+    if ! within 30 "$libfuzzer/$canary" "$work/seeds/four-records"; then
         problem "canary: its seed shows the mistake already, or the fuzzer does not start"
     elif within "$seconds" "$libfuzzer/$canary" -seed="$seed" -rss_limit_mb="$memory" -timeout=25 \
         -artifact_prefix="$work/" "$work/corpus"; then

@@ -1,34 +1,35 @@
 # corpora.sh: what the fuzzers start from, share, and hand to the next night. Sourced by nightly.sh.
 
-count_files() {
-    find "$1" -maxdepth 1 -type f 2>/dev/null | wc -l
-}
-
 # add_to_corpus TARGET: the files named on stdin, by content.
 add_to_corpus() {
-    local file name
-    while read -r file; do
-        name=$(sha1sum <"$file")
-        cp -n "$file" "$out/corpora/$1/${name%% *}"
+    copy_by_content "$out/corpora/$1/"
+}
+
+# copy_by_content PREFIX: the files named on stdin, each to PREFIX and its SHA-1, as libFuzzer names them.
+copy_by_content() {
+    local name file
+    xargs -r -d '\n' sha1sum -- | while read -r name file; do
+        [ -e "$1$name" ] || cp "$file" "$1$name"
     done
 }
 
-# Of earlier nights, of the seeds that the project makes, or of one crash state that is made here.
+# Of earlier nights, of the seeds that the project makes, or of two crash states that are made here.
 first_corpus() {
-    local target=$1 seeds=$out/work/seeds
+    local target=$1 seeds=$out/work/seeds mode
     mkdir -p "$out/corpora/$target"
-    find "$kept/corpora/$target" -type f 2>/dev/null | add_to_corpus "$target"
+    files_in "$kept/corpora/$target" | add_to_corpus "$target"
     if [ -x "$plain/midcommit-seeds" ] && [ ! -d "$seeds" ]; then
         rm -rf "$seeds.part"
         within "$(left)" "$plain/midcommit-seeds" "$seeds.part" || problem "midcommit-seeds: it failed"
         mv "$seeds.part" "$seeds"
     fi
-    find "$seeds/$target" -type f 2>/dev/null | add_to_corpus "$target"
+    files_in "$seeds/$target" | add_to_corpus "$target"
     if [ "$(count_files "$out/corpora/$target")" = 0 ]; then
-        rm -rf "$out/work/state"
-        fresh_state "spill/delete/full/kill/52" "$out/work/state"
-        seed_of "$out/work/state" >"$out/work/state/input"
-        echo "$out/work/state/input" | add_to_corpus "$target"
+        for mode in delete wal; do
+            fresh_state "$mode" "$out/work/state"
+            seed_of "$out/work/state" >"$out/work/state/input"
+            echo "$out/work/state/input" | add_to_corpus "$target"
+        done
         : >"$out/work/empty-$target"
     fi
 }
@@ -50,14 +51,11 @@ merge_corpus() {
         note "corpus of $target: not minimised: no time, or -merge=1 failed; all $before inputs are kept"
         return
     fi
-    if over || ! within "$(left)" env AFL_QUIET=1 afl-cmin -m "$memory" -t 10000 -i "$corpus" \
+    if [ "$(left)" -lt 20 ] || ! within "$(left)" env AFL_QUIET=1 afl-cmin -m "$memory" -t 10000 -i "$corpus" \
         -o "$work/afl" -- "$afl_plain/$target"; then
         note "corpus of $target: afl-cmin had no time, or failed; it is libFuzzer's choice alone"
     fi
-    find "$work/afl" -maxdepth 1 -type f 2>/dev/null | while read -r file; do
-        name=$(sha1sum <"$file")
-        cp -n "$file" "$work/libfuzzer/${name%% *}"
-    done
+    files_in "$work/afl" | copy_by_content "$work/libfuzzer/"
     replace_folder "$work/libfuzzer" "$corpus"
     ! $weekly || make_smaller "$target"
     note "corpus of $target: $before inputs, of which $(count_files "$corpus") are needed"
@@ -98,7 +96,7 @@ keep_for_next_night() {
     done
     {
         cat "$kept/known.txt" 2>/dev/null || true
-        cat "$out"/work/findings/*.json 2>/dev/null | jq -r .signature
+        records findings | jq -r .signature
     } | sort -u | whole "$kept/known.txt"
 }
 

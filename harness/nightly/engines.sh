@@ -60,7 +60,23 @@ seed_of() {
     [ ! -f "$1/main.db-wal" ] || piece W "$1/main.db-wal"
 }
 
-# fresh_state STATE DIR: the files of that crash state, with small pages.
+# fresh_state MODE DIR: the files of a crash state whose sidecar counts: main alone is torn, or stale.
 fresh_state() {
-    "$midcommit" explain "$1" --txns 1 --page-size 512 --output "$2" >/dev/null
+    local state
+    rm -rf "$2"
+    (
+        cd "$nightly"
+        state=$("$midcommit" run --workload seed.sql --mode "$1" --crash kill --page-size 512 \
+            --importer abandon --json - | jq -r '.findings[0].case')
+        "$midcommit" explain "$state" --page-size 512 --output "$2" >/dev/null
+    )
+}
+
+# The regular files right in DIR, or none when there is no such folder.
+files_in() {
+    [ ! -d "$1" ] || find "$1" -maxdepth 1 -type f
+}
+
+count_files() {
+    files_in "$1" | wc -l
 }

@@ -53,7 +53,8 @@ one_cell() {
     mkdir -p "$folder"
     within "$(left)" "$midcommit" run --mode "$mode" --sync "$sync" --crash "$crash" --seed "$5" \
         --importer "$importer,sqlite" --require "$importer" --jobs "$jobs" --quiet --cases "$folder/cases" \
-        --json "$folder/run.json" --results "$folder/results" --resume || status=$?
+        --json "$folder/run.json" --results "$folder/results" --resume 2>"$folder/said" || status=$?
+    cat "$folder/said"
     case $status in
     0 | 1)
         jq --arg folder "$(basename "$folder")" --argjson seed "$5" --argjson status "$status" \
@@ -63,12 +64,13 @@ one_cell() {
             whole "$folder/cell.json"
         ;;
     124 | 137) ;; # the night's time
+    2) note "midcommit run --mode $mode --sync $sync --crash $crash: $(tail -n 1 "$folder/said")" ;;
     *) problem "midcommit run --mode $mode --sync $sync --crash $crash --seed $5: status $status" ;;
     esac
 }
 
 states_judged() {
-    cat "$out"/work/enumerate/*/cell.json 2>/dev/null | jq -s 'map(.states) | add // 0'
+    records enumerate | jq -s 'map(.states) | add // 0'
 }
 
 # A finding of a cell that failed, by its signature; or the cell itself, when it says no more.

@@ -14,10 +14,16 @@ sweep() {
 # What was used before a --resume counts; so does nothing of the building.
 start_clock() {
     local before
-    before=$(cat "$out"/work/phases/*.json 2>/dev/null | jq -s 'map(.seconds) | add // 0')
+    before=$(records phases | jq -s 'map(.seconds) | add // 0')
     budget=$((minutes * 60))
     clock_start=$((EPOCHSECONDS - before))
     say "night of $minutes minutes, seed $seed, in $out"
+}
+
+# records KIND: all that were written so far, perhaps none.
+records() {
+    find "$out/work/$1" -name '*.json' -not -name run.json 2>/dev/null | LC_ALL=C sort |
+        xargs -r -d '\n' cat
 }
 
 # The seconds left of the night.

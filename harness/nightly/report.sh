@@ -4,15 +4,14 @@ afl_left_out=0
 
 # summary_json ENDED: everything as one JSON; what people read is made of it.
 summary_json() {
-    local work=$out/work
     jq -n --argjson ended "$1" --argjson minutes "$minutes" --argjson seed "$seed" --arg sqlite "$sqlite" \
         --argjson used $((EPOCHSECONDS - clock_start)) --argjson left_out "$afl_left_out" \
         --arg targets "${targets[*]}" \
-        --slurpfile phases <(cat "$work"/phases/*.json 2>/dev/null) \
-        --slurpfile findings <(cat "$work"/findings/*.json 2>/dev/null) \
-        --slurpfile engines <(cat "$work"/engines/*.json 2>/dev/null) \
-        --slurpfile canaries <(cat "$work"/canary/*.json 2>/dev/null) \
-        --slurpfile cells <(cat "$work"/enumerate/*/cell.json 2>/dev/null) -f "$nightly/summary.jq"
+        --slurpfile phases <(records phases) \
+        --slurpfile findings <(records findings) \
+        --slurpfile engines <(records engines) \
+        --slurpfile canaries <(records canary) \
+        --slurpfile cells <(records enumerate) -f "$nightly/summary.jq"
 }
 
 # The parts of the night, its findings, and the cases of the corpus.
@@ -20,7 +19,7 @@ junit_xml() {
     echo '<?xml version="1.0" encoding="UTF-8"?>'
     echo '<testsuites>'
     jq -r -f "$nightly/junit.jq" "$out/summary.json" | tr -d '\000-\010\013\014\016-\037'
-    sed -e '/^<?xml/d' -e '/^<testsuites>/d' -e '/^<\/testsuites>/d' "$out/work/corpus.xml" 2>/dev/null || true
+    sed -e "/^<?xml/d" -e '/^<testsuites>/d' -e '/^<\/testsuites>/d' "$out/work/corpus.xml" 2>/dev/null || true
     echo '</testsuites>'
 }
 

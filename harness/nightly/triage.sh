@@ -35,12 +35,14 @@ record_finding() {
 }
 
 # signature_of TARGET INPUT: what the sanitized build says of it, or the plain one where that says nothing;
-# nothing when both pass. The text goes into $said.
+# nothing when both pass. What it said lies in work/said. Not cut by the end of the part, since that would
+# make another signature of it.
 signature_of() {
     local target=$1 input=$2 status=0 said=$out/work/said
-    within 60 "$libfuzzer/$target" -rss_limit_mb="$memory" -timeout=25 "$input" >"$said" 2>&1 || status=$?
+    timeout -k 3 40 "$libfuzzer/$target" -rss_limit_mb="$memory" -timeout=25 "$input" >"$said" 2>&1 ||
+        status=$?
     if [ "$status" = 0 ]; then
-        within 60 "$plain/$target" "$input" >"$said" 2>&1 || status=$?
+        timeout -k 3 40 "$plain/$target" "$input" >"$said" 2>&1 || status=$?
     fi
     [ "$status" != 0 ] || return 0
     [ "$status" != 124 ] || { echo "$target: timeout"; return 0; }
@@ -81,7 +83,7 @@ triage_target() {
         elif ! is_recorded "$signature"; then
             fuzz_finding "$target" "$file" "$signature"
         fi
-    done < <(find "$out/work/artifacts/$target" -type f -printf '%s %p\n' 2>/dev/null | sort -n)
+    done < <(files_in "$out/work/artifacts/$target" | xargs -r -d '\n' stat -c '%s %n' | sort -n)
     [ "$seen" = "$all" ] || note "$target: $((all - seen)) of $all crashing inputs were not looked at"
     [ "$gone" = 0 ] || note "$target: $gone inputs that an engine stopped at pass when they are run again"
 }
