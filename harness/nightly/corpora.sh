@@ -51,8 +51,8 @@ merge_corpus() {
         note "corpus of $target: not minimised: no time, or -merge=1 failed; all $before inputs are kept"
         return
     fi
-    if [ "$(left)" -lt 20 ] || ! within "$(left)" env AFL_QUIET=1 afl-cmin -m "$memory" -t 10000 -i "$corpus" \
-        -o "$work/afl" -- "$afl_plain/$target"; then
+    if [ "$(left)" -lt 20 ] || ! within "$(left)" env AFL_QUIET=1 afl-cmin -m "$memory" -t 10000 \
+        -i "$corpus" -o "$work/afl" -- "$afl_plain/$target"; then
         note "corpus of $target: afl-cmin had no time, or failed; it is libFuzzer's choice alone"
     fi
     files_in "$work/afl" | copy_by_content "$work/libfuzzer/"

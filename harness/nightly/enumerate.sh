@@ -1,7 +1,16 @@
 # enumerate.sh: crash states, until the time is over. Sourced by nightly.sh.
 
-# The cells of one pass: mode, sync, crash model. The program itself says whether it knows a model.
+shards=6 # of a cell: small enough to be finished in a short night
+
+# The cells of one pass: mode, sync, crash model, shard. The program itself says whether it knows a model.
 cells() {
+    local part
+    for ((part = 1; part <= shards; part++)); do
+        whole_cells | sed "s#\$# $part/$shards#"
+    done
+}
+
+whole_cells() {
     local mode sync
     for sync in full normal extra off; do
         for mode in delete wal truncate persist memory off; do
@@ -30,19 +39,20 @@ knows_power() {
 # Pass after pass over the cells in an order of the seed's, each pass with a seed of its own. A cell is cut
 # short by the clock alone, and goes on from its results when the night is resumed.
 enumerate() {
-    local pass=0 done=0 all cell mode sync crash work=$out/work/enumerate
+    local pass=0 done=0 all mode sync crash shard work=$out/work/enumerate
     mkdir -p "$work"
     knows_power || note "power: not built: midcommit does not know this crash model yet"
     all=$(cells | wc -l)
     while ! over; do
         pass=$((pass + 1))
-        while read -r mode sync crash; do
+        while read -r mode sync crash shard; do
             ! over || break
-            one_cell "$work/$pass-$mode-$sync-${crash/:/-}" "$mode" "$sync" "$crash" $((seed + pass - 1))
+            one_cell "$work/$pass-$mode-$sync-${crash/:/-}-${shard%/*}" "$mode" "$sync" "$crash" \
+                $((seed + pass - 1)) "$shard"
         done < <(cells | shuf --random-source=<(yes "$seed"))
     done
     done=$(find "$work" -name cell.json | wc -l)
-    note "crash states: $done cells of mode, sync and model in time, with fresh seeds; one pass has $all"
+    note "crash states: $done shards of a mode, sync and model were finished; one pass has $all"
     [ "$done" != 0 ] || find "$work" -name results | grep -q . || problem "enumerate: no cell was begun"
     [ "$(states_judged)" != 0 ] || problem "enumerate: no state was judged"
 }
@@ -52,13 +62,16 @@ one_cell() {
     [ ! -f "$folder/cell.json" ] || return 0
     mkdir -p "$folder"
     within "$(left)" "$midcommit" run --mode "$mode" --sync "$sync" --crash "$crash" --seed "$5" \
-        --importer "$importer,sqlite" --require "$importer" --jobs "$jobs" --quiet --cases "$folder/cases" \
+        --shard "$6" --importer "$importer,sqlite" --require "$importer" --jobs "$jobs" --quiet \
+        --cases "$folder/cases" \
         --json "$folder/run.json" --results "$folder/results" --resume 2>"$folder/said" || status=$?
     cat "$folder/said"
     case $status in
     0 | 1)
         jq --arg folder "$(basename "$folder")" --argjson seed "$5" --argjson status "$status" \
-            '{folder: $folder, seed: $seed, status: $status, findings: [.findings[] | select(.fails)],
+            --arg options "--mode $mode --sync $sync --crash $crash --shard $6 --seed $5" \
+            '{folder: $folder, options: $options, seed: $seed, status: $status,
+              findings: [.findings[] | select(.fails)],
               states: ([.cells[] | select(.importer == "sqlite") | .states] | add // 0),
               disagreements: (.recover_against_sqlite.disagreements // 0)}' "$folder/run.json" |
             whole "$folder/cell.json"
@@ -91,14 +104,9 @@ triage_states() {
         if [ "$(jq '.findings | length' "$cell")" = 0 ]; then
             record_finding run "run: $(jq -r '.folder | sub("^[0-9]+-"; "")' "$cell"): no signature" \
                 "$(jq -r '"recover and SQLite disagree in \(.disagreements) states"' "$cell")" "" "" \
-                "$(shown "$midcommit") run $(cell_options "$cell") --importer $importer,sqlite $options"
+                "$(shown "$midcommit") run $(jq -r .options "$cell") --importer $importer,sqlite"
         fi
     done
-}
-
-cell_options() {
-    jq -r '.folder | capture("^[0-9]+-(?<m>[a-z]+)-(?<s>[a-z]+)-(?<c>.*)$") |
-        "--mode \(.m) --sync \(.s) --crash \(.c | sub("^kv-"; "kv:"))"' "$1"
 }
 
 # state_case FOLDER SIGNATURE: the case that the run kept of that signature, reduced, as cases/NAME.

@@ -7,7 +7,7 @@ def told:
 + (if .status == 0 then "green" elif .status == 1 then "a new finding" else "not all of it ran" end),
 "",
 "\(.timing.seconds) seconds used. SQLite: \(.sqlite). "
-+ "\(.enumeration.states) crash states in \(.enumeration.cells) cells.",
++ "\(.enumeration.states) crash states in \(.enumeration.cells) shards.",
 "", "## New findings", "",
 (.findings | map(select(.new) | told) | bullets),
 "", "## Known findings, met again", "",

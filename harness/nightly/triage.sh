@@ -26,10 +26,10 @@ record_finding() {
     local new=true
     ! is_known "$2" || new=false
     jq -n --arg source "$1" --arg signature "$2" --arg text "$3" --arg input "$4" --arg case "$5" \
-        --arg command "$6" --argjson new "$new" '
+        --arg command "$6" --arg target "${finding_target:-}" --argjson new "$new" '
         def path: if . == "" then null else . end;
         {signature: $signature, source: $source, new: $new, text: $text, input: ($input | path),
-         case: ($case | path), command: $command}' |
+         case: ($case | path), target: ($target | path), command: $command}' |
         whole "$out/work/findings/$(slug "$2").json"
     echo "finding: $2"
 }
@@ -63,14 +63,16 @@ signature_of() {
             sub(/ [(].*/, "", kind)
         }
         /^ *#[0-9]+ 0x[0-9a-f]+ in / {
-            if ($4 !~ /^(__|fuzzer::|raise$|abort$|gsignal$|pthread_kill)/ && frames < 3) {
+            sub(/[(].*/, "", $4)
+            if ($4 !~ /^(__|fuzzer::|raise$|abort$|gsignal$|pthread_kill)|Interceptor/ && frames < 3) {
                 stack = stack (frames++ ? " < " : " in ") $4
             }
         }
         END { print target ": " (found ? found : (kind ? kind : "crash") stack) }' "$said"
 }
 
-# The inputs of one target, the smallest first; one is minimised only when its signature is the first.
+# First every input is given its signature, the smallest first, and the first of each is kept; then what was
+# kept is made smaller and told as a case.
 triage_target() {
     local target=$1 file signature seen=0 all gone=0
     all=$(count_files "$out/work/artifacts/$target")
@@ -81,31 +83,46 @@ triage_target() {
         if [ -z "$signature" ]; then
             gone=$((gone + 1))
         elif ! is_recorded "$signature"; then
-            fuzz_finding "$target" "$file" "$signature"
+            cp "$file" "$out/cases/$(slug "$signature").input"
+            fuzz_finding "$target" "$signature" "$(said_in_short)" ""
         fi
     done < <(files_in "$out/work/artifacts/$target" | xargs -r -d '\n' stat -c '%s %n' | sort -n)
     [ "$seen" = "$all" ] || note "$target: $((all - seen)) of $all crashing inputs were not looked at"
     [ "$gone" = 0 ] || note "$target: $gone inputs that an engine stopped at pass when they are run again"
+    records findings | jq -c --arg target "$target" 'select(.target == $target and .new and .case == null)' |
+        while read -r finding; do
+            improve "$target" "$(jq -r .signature <<<"$finding")" "$(jq -r .text <<<"$finding")"
+        done
 }
 
+said_in_short() {
+    grep -a -m 1 -E '^midcommit: finding|^SUMMARY|runtime error:|Assertion' "$out/work/said" |
+        sed -E 's/ \(\/.*//; s/^midcommit: finding: [^:]*: [^:]*: //' || true
+}
+
+# fuzz_finding TARGET SIGNATURE TEXT CASE
 fuzz_finding() {
-    local target=$1 file=$2 signature=$3 name small input text
-    name=$(slug "$signature")
-    input=$out/cases/$name.input
-    text=$(grep -m 1 -E '^midcommit: finding|^SUMMARY|runtime error:|Assertion' "$out/work/said" || true)
-    cp "$file" "$input"
-    if ! is_known "$signature"; then
-        small=$out/work/small
-        rm -f "$small"
-        within $(($(left) / 3 + 1)) "$libfuzzer/$target" -minimize_crash=1 \
-            -max_total_time=$(($(left) / 4 + 1)) -rss_limit_mb="$memory" -timeout=25 \
-            -exact_artifact_path="$small" "$file" >/dev/null 2>&1 || true
+    local input
+    input=cases/$(slug "$2").input
+    finding_target=$1 record_finding fuzz "$2" "$3" "$input" "$4" \
+        "$(shown "$libfuzzer/$1") $(shown "$out/$input")"
+}
+
+# improve TARGET SIGNATURE TEXT: a smaller input, if the signature stays, and a case. An input that is cut off
+# from its time stays as it is.
+improve() {
+    local target=$1 signature=$2 input small=$out/work/small made
+    input=$out/cases/$(slug "$signature").input
+    rm -f "$small"
+    if [ "$(left)" -gt 3 ]; then
+        within $(($(left) / 2)) "$libfuzzer/$target" -minimize_crash=1 -max_total_time=$(($(left) / 3)) \
+            -rss_limit_mb="$memory" -timeout=25 -exact_artifact_path="$small" "$input" >/dev/null 2>&1 || true
         if [ -s "$small" ] && [ "$(signature_of "$target" "$small")" = "$signature" ]; then
-            cp "$small" "$input"
+            mv "$small" "$input"
         fi
     fi
-    record_finding fuzz "$signature" "$text" "cases/$name.input" "$(case_of "$target" "$input" "$name")" \
-        "$(shown "$libfuzzer/$target") $(shown "$input")"
+    made=$(case_of "$target" "$input" "$(slug "$signature")")
+    [ -z "$made" ] || fuzz_finding "$target" "$signature" "$3" "$made"
 }
 
 # case_of TARGET INPUT NAME: cases/NAME.case of what the input stands for, reduced when it can be; prints
@@ -113,12 +130,12 @@ fuzz_finding() {
 case_of() {
     local target=$1 input=$2 name=$3 files=$out/work/files command
     rm -rf "$files"
-    command=$(within 20 "$plain/$target" --files "$files" "$input") || return 0
+    command=$(timeout -k 3 20 "$plain/$target" --files "$files" "$input") || return 0
     command=${command##*midcommit explain }
-    (cd "$files" && within 20 "$midcommit" explain "$command" --save "$files/found.case") >/dev/null ||
+    (cd "$files" && timeout -k 3 20 "$midcommit" explain "$command" --save "$files/found.case") >/dev/null ||
         return 0
     [ -f "$files/found.case" ] || return 0
-    if within 20 "$midcommit" reduce "$files/found.case" -o "$files/small.case" >/dev/null; then
+    if timeout -k 3 20 "$midcommit" reduce "$files/found.case" -o "$files/small.case" >/dev/null; then
         mv "$files/small.case" "$files/found.case"
     fi
     mv "$files/found.case" "$out/cases/$name.case"

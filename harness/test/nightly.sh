@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# nightly.sh BUILD_DIR: harness/nightly.sh, three nights of a minute, with SQLite as the machine has it:
+#
+#   - a planted finding gives status 1, a case and a command that shows it again, and is known afterwards;
+#   - a night killed at some moment leaves no process and a folder that says so; resumed, it finishes, and
+#     with that finding known its status is 0;
+#   - a fuzzer that executes nothing gives status 3.
+#
+# The targets are three that this test makes: `quiet`, in which nothing is to be found, the canary under
+# another name, and a program that ends at once.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+. "$top/harness/setup.sh"
+need fuzz
+plain=$(cd "$1" && pwd)
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
+
+fail() {
+    echo "nightly: $*"
+    tail -n 40 "$work"/*.said
+    exit 1
+}
+
+# The builds of a night, with the targets of this test; those of the tree are left out by --targets.
+make_builds() {
+    local engine folder
+    cat >"$work/quiet.c" <<'END'
+#include <stddef.h>
+#include <stdint.h>
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+volatile int depth;
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    depth = size > 9 ? data[1] > 9 ? data[2] > 99 ? data[3] == 'x' ? 4 : 3 : 2 : 1 : 0;
+    return 0;
+}
+END
+    mkdir -p "$work"/built/{plain,libfuzzer,afl-plain,afl-cmplog}
+    ln -s "$plain/midcommit" "$plain/canary_fuzzer" "$work/built/plain/"
+    for engine in libfuzzer afl-plain afl-cmplog; do
+        folder=$("$top/fuzz/build.sh" "$engine" system)
+        ln -s "$folder/canary_fuzzer" "$work/built/$engine/"
+    done
+    export AFL_QUIET=1
+    clang -g -fsanitize=fuzzer,address "$work/quiet.c" -o "$work/built/libfuzzer/quiet_fuzzer"
+    afl-clang-fast -fsanitize=fuzzer "$work/quiet.c" -o "$work/built/afl-plain/quiet_fuzzer"
+    AFL_LLVM_CMPLOG=1 afl-clang-fast -fsanitize=fuzzer "$work/quiet.c" \
+        -o "$work/built/afl-cmplog/quiet_fuzzer"
+    for folder in "$work"/built/*; do
+        ln -s canary_fuzzer "$folder/planted_fuzzer"
+        printf '#!/bin/sh\nexit 0\n' >"$folder/dead_fuzzer"
+        chmod +x "$folder/dead_fuzzer"
+    done
+}
+
+# night NAME OPTION...: its status; what it says lies in NAME.said.
+night() {
+    local name=$1 status=0
+    shift
+    "$top/harness/nightly.sh" --out "$work/$name" "$@" >"$work/$name.said" 2>&1 || status=$?
+    echo "$status"
+}
+
+start=(--minutes 1 --built "$work/built" --sqlite system --kept "$work/kept" --seed 7)
+
+# nothing_left PID: no process of the night with that process id, a moment after its end.
+nothing_left() {
+    local tries=0
+    while grep -lsz "^MIDCOMMIT_NIGHT=$1-" /proc/[0-9]*/environ >"$work/left"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 15 ] || fail "processes left: $(tr '\n' ' ' <"$work/left")"
+        sleep 1
+    done
+}
+
+finds_what_is_planted() {
+    local out=$work/first status command
+    status=$(night first "${start[@]}" --targets quiet_fuzzer,planted_fuzzer)
+    [ "$status" = 1 ] || fail "a planted finding: status $status"
+    for file in summary.md summary.json junit.xml corpora/quiet_fuzzer corpora/planted_fuzzer logs cases; do
+        [ -n "$(find "$out/$file" -print -quit)" ] || fail "no $file"
+    done
+    jq -e '.ended and .problems == [] and (.canaries | length) == 4 and all(.canaries[]; .found)
+        and (.findings | length) == 1 and .enumeration.states > 0
+        and ([.engines[] | select(.runs > 0)] | length) == 4' "$out/summary.json" >/dev/null ||
+        fail "its summary: $(jq -c '[.problems, .canaries, .findings, .engines]' "$out/summary.json")"
+    # Other tests may have the cores; on a machine of its own it is a tenth.
+    [ "$(jq .timing.seconds "$out/summary.json")" -le 75 ] || fail "it took too long"
+    [ "$(cat "$work/kept/known.txt")" = "planted_fuzzer: planted-fourth-record-forgotten" ] ||
+        fail "known.txt"
+    command=$(jq -r '.findings[0].command' "$out/summary.json")
+    if (cd "$top" && eval "$command") >"$work/again" 2>&1; then
+        fail "$command: ends well"
+    fi
+    grep -q '^midcommit: finding: .*: planted-fourth-record-forgotten' "$work/again" || fail "$command"
+    "$plain/midcommit" replay --quiet "$out/$(jq -r '.findings[0].case' "$out/summary.json")" >/dev/null ||
+        fail "its case does not replay"
+}
+
+goes_on_after_a_kill() {
+    local out=$work/second pid moment=$((4 + RANDOM % 40)) status
+    "$top/harness/nightly.sh" --out "$out" "${start[@]}" --targets quiet_fuzzer,planted_fuzzer \
+        >"$work/second.said" 2>&1 &
+    pid=$!
+    sleep "$moment"
+    kill -9 "$pid"
+    wait "$pid" 2>/dev/null || true
+    nothing_left "$pid"
+    find "$out" -name '*.json' -not -name run.json -exec jq . {} + >/dev/null || fail "killed: broken JSON"
+    [ ! -f "$out/summary.json" ] || jq -e '.ended | not' "$out/summary.json" >/dev/null ||
+        fail "killed, and it says that it ended"
+    status=$(night second --resume)
+    [ "$status" = 0 ] || fail "killed after $moment s and resumed, a known finding: status $status"
+    jq -e '.ended and (.findings | length) == 1 and (.findings[0].new | not)' "$out/summary.json" \
+        >/dev/null || fail "resumed: its summary"
+}
+
+sees_a_dead_fuzzer() {
+    local status
+    status=$(night third "${start[@]}" --kept "$work/kept-third" --targets dead_fuzzer)
+    [ "$status" = 3 ] || fail "a fuzzer that executes nothing: status $status"
+    jq -e '[.problems[] | select(startswith("libfuzzer dead_fuzzer: it executed nothing"))] | length == 1' \
+        "$work/third/summary.json" >/dev/null || fail "a fuzzer that executes nothing is not named"
+}
+
+make_builds
+finds_what_is_planted
+sees_a_dead_fuzzer &
+goes_on_after_a_kill
+wait $!
+xmllint --noout "$work"/*/junit.xml 2>/dev/null || [ "$?" = 127 ] || fail "junit.xml is no XML"
+
+echo "three nights, as they should be"
