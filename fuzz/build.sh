@@ -18,8 +18,8 @@ sqlite=${2:-current}
 case $engine in
 libfuzzer | coverage | driver) compiler=clang ;;
 afl | afl-plain | afl-cmplog) compiler=afl-clang-fast ;;
-*) die 2 "fuzz/build: ${engine:-no engine}: usage: build.sh libfuzzer|afl|afl-plain|afl-cmplog|coverage|driver" \
-    "[current|debian|system]" ;;
+*) die 2 "fuzz/build: ${engine:-no engine}: usage: build.sh" \
+    "libfuzzer|afl|afl-plain|afl-cmplog|coverage|driver [current|debian|system]" ;;
 esac
 need fuzz
 source=

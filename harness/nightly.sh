@@ -43,8 +43,9 @@ start_guard
 trap 'interrupted' INT TERM HUP
 start_clock
 
-phase replay "$(percent 5)" replay_corpus
-phase canary "$(percent 12)" find_canaries
+# These are limits: what a part leaves goes to the crash states, which take all that there is.
+phase replay "$(at_most 600 15)" replay_corpus
+phase canary "$(at_most 900 25)" find_canaries
 fuzz_all "$(percent 45)"
 for target in "${targets[@]}"; do
     phase "corpus-$target" "$(shared 8)" merge_corpus "$target"

@@ -89,7 +89,7 @@ states_judged() {
 # A finding of a cell that failed, by its signature; or the cell itself, when it says no more.
 triage_states() {
     local cell line signature state options
-    for cell in "$out"/work/enumerate/*/cell.json; do
+    for cell in "$out/work/enumerate"/*/cell.json; do
         [ -f "$cell" ] && [ "$(jq .status "$cell")" = 1 ] || continue
         options="--seed $(jq -r .seed "$cell")"
         while read -r line; do

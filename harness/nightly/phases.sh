@@ -37,6 +37,13 @@ percent() {
     echo $((budget * $1 / 100))
 }
 
+# at_most SECONDS PERCENT: the less of both.
+at_most() {
+    local seconds
+    seconds=$(percent "$2")
+    echo $((seconds < $1 ? seconds : $1))
+}
+
 # all_but N: what is left of the night, but for N percent of the whole.
 all_but() {
     echo $(($(night_left) - $(percent "$1")))
