@@ -56,8 +56,8 @@ libfuzzer_result() {
     [ -z "$words" ] || read -r runs edges <<<"$words"
     if [ "$runs" = 0 ]; then
         problem "libfuzzer $target: it executed nothing (status $status), see logs/$(basename "$log")"
-    elif [ "$edges" = 0 ] || { [ "$before" -le 2 ] && started_empty "$target" && [ "$after" -le "$before" ]; }
-    then
+    elif [ "$edges" = 0 ] || { [ "$before" -le 2 ] && started_empty "$target" && [ "$after" -le "$before" ] &&
+        [ "$(count_files "$out/work/artifacts/$target")" = 0 ]; }; then
         problem "libfuzzer $target: from an empty corpus it found no new coverage"
     fi
     engine_result "$target" libfuzzer "$round" "$runs" "$edges" "$((after - before))"
