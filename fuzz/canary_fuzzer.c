@@ -29,8 +29,8 @@ static mc_status files(const uint8_t *data, size_t size, const char *dir, char *
     return status;
 }
 
-const mc_target mc_fuzz_target = {
-    "canary_fuzzer", "a recovery that forgets the fourth record is found out", files};
+const mc_target mc_fuzz_target = {"canary_fuzzer",
+                                  "a recovery that forgets the fourth record is found out", files};
 
 /* The journal as that recovery sees it: cut behind the third record, if it has more. */
 static mc_file forget(const mc_file *journal)

@@ -39,8 +39,8 @@ record_finding() {
 # make another signature of it.
 signature_of() {
     local target=$1 input=$2 status=0 said=$out/work/said
-    timeout -k 3 40 "$libfuzzer/$target" -rss_limit_mb="$memory" -timeout=25 "$input" >"$said" 2>&1 ||
-        status=$?
+    timeout -k 3 40 "$libfuzzer/$target" -rss_limit_mb="$memory" -timeout=25 \
+        -exact_artifact_path=/dev/null "$input" >"$said" 2>&1 || status=$?
     if [ "$status" = 0 ]; then
         timeout -k 3 40 "$plain/$target" "$input" >"$said" 2>&1 || status=$?
     fi
