@@ -5,7 +5,8 @@
 #            afl         AFL++ with AddressSanitizer; afl-plain without; afl-cmplog for its CMPLOG variant
 #            coverage    the regression driver, instrumented for llvm-cov
 #            driver      the regression driver alone, sanitized
-#   SQLITE   current (the default) or debian: whose source is instrumented (harness/get-sqlite.sh)
+#   SQLITE   current (the default) or debian: whose source is instrumented (harness/get-sqlite.sh);
+#            system: the machine's library as it is, which builds in seconds (tests of the scripts)
 #
 # A folder is kept and built again only where something changed. Exit status: 0; 2 wrong usage; 3 when
 # something cannot be fetched or built.
@@ -17,11 +18,12 @@ sqlite=${2:-current}
 case $engine in
 libfuzzer | coverage | driver) compiler=clang ;;
 afl | afl-plain | afl-cmplog) compiler=afl-clang-fast ;;
-*) die 2 "fuzz/build: ${engine:-no engine}: usage: build.sh libfuzzer|afl|afl-plain|afl-cmplog|coverage|driver" \
-    "[current|debian]" ;;
+*) die 2 "fuzz/build: ${engine:-no engine}: usage: build.sh" \
+    "libfuzzer|afl|afl-plain|afl-cmplog|coverage|driver [current|debian|system]" ;;
 esac
 need fuzz
-source=$("$top/harness/get-sqlite.sh" "$sqlite")
+source=
+[ "$sqlite" = system ] || source=$("$top/harness/get-sqlite.sh" "$sqlite")
 dir=$top/build-fuzz/$engine-$sqlite
 
 sanitize=ON

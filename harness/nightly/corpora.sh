@@ -1,0 +1,112 @@
+# corpora.sh: what the fuzzers start from, share, and hand to the next night. Sourced by nightly.sh.
+
+# add_to_corpus TARGET: the files named on stdin, by content.
+add_to_corpus() {
+    copy_by_content "$out/corpora/$1/"
+}
+
+# copy_by_content PREFIX: the files named on stdin, each to PREFIX and its SHA-1, as libFuzzer names them.
+copy_by_content() {
+    local name file
+    xargs -r -d '\n' sha1sum -- | while read -r name file; do
+        [ -e "$1$name" ] || cp "$file" "$1$name"
+    done
+}
+
+# Of earlier nights, of the seeds that the project makes, or of two crash states that are made here.
+first_corpus() {
+    local target=$1 seeds=$out/work/seeds mode
+    mkdir -p "$out/corpora/$target"
+    files_in "$kept/corpora/$target" | add_to_corpus "$target"
+    if [ -x "$plain/midcommit-seeds" ] && [ ! -d "$seeds" ]; then
+        rm -rf "$seeds.part"
+        within "$(left)" "$plain/midcommit-seeds" "$seeds.part" || problem "midcommit-seeds: it failed"
+        mv "$seeds.part" "$seeds"
+    fi
+    files_in "$seeds/$target" | add_to_corpus "$target"
+    if [ "$(count_files "$out/corpora/$target")" = 0 ]; then
+        for mode in delete wal; do
+            fresh_state "$mode" "$out/work/state"
+            seed_of "$out/work/state" >"$out/work/state/input"
+            echo "$out/work/state/input" | add_to_corpus "$target"
+        done
+        : >"$out/work/empty-$target"
+    fi
+}
+
+# Whether the target had no corpus and no seeds of its own.
+started_empty() {
+    [ -f "$out/work/empty-$1" ]
+}
+
+# What both engines need and nothing else: libFuzzer's choice of all inputs, and AFL++'s, which looks at
+# other things. It replaces the corpus only when libFuzzer has looked at all of it.
+merge_corpus() {
+    local target=$1 corpus=$out/corpora/$1 work=$out/work/merge/$1 before
+    before=$(count_files "$corpus")
+    rm -rf "$work"
+    mkdir -p "$work/libfuzzer" "$work/small"
+    if ! within "$(left)" "$libfuzzer/$target" -merge=1 -rss_limit_mb="$memory" -timeout=25 \
+        -artifact_prefix="$out/work/artifacts/$target/" "$work/libfuzzer" "$corpus" || [ "$(count_files "$work/libfuzzer")" = 0 ]; then
+        note "corpus of $target: not minimised: no time, or -merge=1 failed; all $before inputs are kept"
+        return
+    fi
+    if [ "$(left)" -lt 20 ] || ! within "$(left)" env AFL_QUIET=1 afl-cmin -m "$memory" -t 10000 \
+        -i "$corpus" -o "$work/afl" -- "$afl_plain/$target"; then
+        note "corpus of $target: afl-cmin had no time, or failed; it is libFuzzer's choice alone"
+    fi
+    files_in "$work/afl" | copy_by_content "$work/libfuzzer/"
+    replace_folder "$work/libfuzzer" "$corpus"
+    ! $weekly || make_smaller "$target"
+    note "corpus of $target: $before inputs, of which $(count_files "$corpus") are needed"
+}
+
+# replace_folder NEW OLD: OLD is the one or the other at any moment, or for an instant beside its place.
+replace_folder() {
+    rm -rf "$2.old"
+    [ ! -d "$2" ] || mv -T "$2" "$2.old"
+    mv -T "$1" "$2"
+    rm -rf "$2.old"
+}
+
+# afl-tmin for each input, the largest first, while there is time.
+make_smaller() {
+    local target=$1 small=$out/work/merge/$1/small file name done=0 all
+    all=$(count_files "$out/corpora/$target")
+    while read -r _ file; do
+        ! over || break
+        done=$((done + 1))
+        within "$(left)" env AFL_QUIET=1 afl-tmin -m "$memory" -t 10000 -i "$file" -o "$small/out" -- \
+            "$afl_plain/$target" </dev/null || continue
+        name=$(sha1sum <"$small/out")
+        mv "$small/out" "$out/corpora/$target/${name%% *}"
+        [ "$(basename "$file")" = "${name%% *}" ] || rm -f "$file"
+    done < <(find "$out/corpora/$target" -type f -printf '%s %p\n' | sort -rn)
+    note "corpus of $target: afl-tmin was given $done of $all inputs"
+}
+
+# The corpora and the signatures, each folder as a whole.
+keep_for_next_night() {
+    local target
+    for target in "${targets[@]}"; do
+        [ "$(count_files "$out/corpora/$target")" != 0 ] || continue
+        rm -rf "$kept/corpora/.$target"
+        cp -r "$out/corpora/$target" "$kept/corpora/.$target"
+        replace_folder "$kept/corpora/.$target" "$kept/corpora/$target"
+    done
+    {
+        cat "$kept/known.txt" 2>/dev/null || true
+        records findings | jq -r .signature
+    } | sort -u | whole "$kept/known.txt"
+}
+
+measure_coverage() {
+    if [ ! -x "$top/fuzz/coverage.sh" ]; then
+        note "coverage: there is no fuzz/coverage.sh yet"
+        return
+    fi
+    within "$(left)" "$top/fuzz/coverage.sh" "$out/coverage" "$out/corpora" || case $? in
+    124 | 137) note "coverage: it did not end in its time" ;;
+    *) problem "coverage: fuzz/coverage.sh failed" ;;
+    esac
+}
