@@ -8,6 +8,7 @@
 
 #include "fuzz/caselaw.h"
 #include "fuzz/finding.h"
+#include "fuzz/process.h"
 
 enum { INPUT_BYTES_MAX = 4 << 20 };
 
@@ -47,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     mc_law law = {0};
     bool reads = false;
+    mc_fuzz_process();
     if (size > INPUT_BYTES_MAX) {
         return -1;
     }
@@ -62,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         free(packed);
     }
+    mc_fuzz_note(&reads, sizeof reads);
     mc_law_demand(&law);
     return 0;
 }

@@ -31,7 +31,7 @@ seeds=${2:-}
 seconds=${3:-10}
 rounds=${4:-3}
 case $seconds$rounds in 0* | *[!0-9]*) die 2 "fuzz/compare: SECONDS and ROUNDS are numbers" ;; esac
-export ASAN_OPTIONS=quarantine_size_mb=16
+export ASAN_OPTIONS=quarantine_size_mb=4
 goals="journal_fuzzer 3000 wal_fuzzer 2000 crash_fuzzer 1500" # executions a second
 
 need run # the sqlite3 program

@@ -54,6 +54,9 @@ static void main_holds(const mc_piece *piece, mc_arena *arena, mc_law *law)
     mc_image recovered;
     bool abandons = import(&mc_importer_abandon, &input, arena, &abandoned, law);
     bool recovers = import(&mc_importer_recover, &input, arena, &recovered, law);
+    const uint32_t pages[] = {abandons ? abandoned.page_count + 1 : 0,
+                              recovers ? recovered.page_count + 1 : 0};
+    mc_fuzz_note(pages, sizeof pages);
     if (abandons && recovers && !mc_imagelaw_agree(&abandoned, &recovered, law)) {
         return;
     }

@@ -12,6 +12,7 @@
 #include "fuzz/finding.h"
 #include "fuzz/kvpairs.h"
 #include "fuzz/pieces.h"
+#include "fuzz/process.h"
 
 enum { RECOVER_BYTES_MAX = 8 << 20, STORE_BYTES_MAX = 160 << 20, INPUT_BYTES_MAX = 1 << 20 };
 
@@ -64,6 +65,8 @@ static void compare(const mc_kvstore *store, mc_arena *arena)
         if (!mc_stock_ask_store(store, (mc_kv_build)build, &values, &stock)) {
             return;
         }
+        const int64_t number[] = {status, import.image.page_count, stock.code, stock.page_count};
+        mc_fuzz_note(number, sizeof number);
         bool agrees = refuses_unopened(status, &error, &stock) ||
                       mc_stock_agrees(&stock, status, &import.image, &error, problem,
                                       sizeof problem, &signature);
@@ -78,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static mc_arena arena = {.limit_bytes = RECOVER_BYTES_MAX};
     mc_kvstore store;
+    mc_fuzz_process();
     bool made = size <= INPUT_BYTES_MAX && mc_kvpairs_store(data, size, &store);
     if (!made) {
         return -1;
