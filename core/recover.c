@@ -399,6 +399,11 @@ static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, 
     }
     mc_files files;
     mc_status status = mc_v1_files(&input->store, arena, &files, error);
+    if (status == MC_OK && files.journal.size < MC_V1_CHUNK_BYTES) {
+        /* A first header must fit a sector, and the v1 VFS says that those are chunks (pager.c
+         * readJournalHdr): less restores nothing. */
+        files.journal = (mc_file){.exists = files.journal.exists};
+    }
     if (status == MC_OK) {
         status = lengthen(&files.main, arena, error);
     }

@@ -49,7 +49,8 @@ static void note(mc_status status, const mc_import *import, const mc_error *erro
     const int64_t number[] = {(int64_t)status, import->image.page_count, import->image.page_size,
                               stock->code, stock->page_count};
     mc_fuzz_note(number, sizeof number);
-    bool whole = status == MC_OK && import->image.page_count <= MC_STOCK_PAGES_MAX;
+    bool whole = status == MC_OK &&
+                 (uint64_t)import->image.page_count * import->image.page_size <= MC_STOCK_BYTES_MAX;
     for (uint32_t i = 0; whole && i < import->image.page_count; i++) {
         mc_fuzz_note(import->image.page[i], import->image.page_size);
     }
