@@ -64,6 +64,15 @@ void mc_disk_free(mc_disk *disk)
     *disk = (mc_disk){0};
 }
 
+void mc_disk_clear(mc_disk *disk)
+{
+    assert(!disk->logging);
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        disk->file[i].exists = false;
+        disk->file[i].size = 0;
+    }
+}
+
 static uint16_t find_sized(const mc_disk *disk, const char *name, size_t name_size)
 {
     for (uint32_t i = 0; i < disk->file_count; i++) {

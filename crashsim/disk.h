@@ -52,6 +52,9 @@ typedef struct mc_disk {
 /* A zeroed mc_disk is an empty directory. Frees all files and the log. */
 void mc_disk_free(mc_disk *disk);
 
+/* Every file is gone, and no log; names, numbers and memory stay for the next use. */
+void mc_disk_clear(mc_disk *disk);
+
 /* A file's number, or MC_DISK_NONE if the name was never used. The file may not exist (deleted). */
 uint16_t mc_disk_find(const mc_disk *disk, const char *name);
 

@@ -25,7 +25,8 @@ static void take_pages(sqlite3 *db, mc_stock *out)
 {
     out->page_count = number(db, "PRAGMA page_count");
     int64_t page_size = number(db, "PRAGMA page_size");
-    if (out->page_count > 0 && page_size > 0 && out->page_count <= MC_STOCK_BYTES_MAX / page_size) {
+    if (out->page_count > 0 && page_size > 0 &&
+        (uint64_t)out->page_count <= out->limit_bytes / (uint64_t)page_size) {
         sqlite3_int64 size = 0;
         out->image = sqlite3_serialize(db, "main", &size, 0);
         out->image_size = size;
@@ -39,9 +40,10 @@ static int open_with(const char *path, const char *vfs, const char *settings, sq
 }
 
 /* `settings`: SQL that every connection begins with. */
-static void ask(const char *path, const char *vfs, const char *settings, mc_stock *out)
+static void ask(const char *path, const char *vfs, const char *settings, uint64_t limit_bytes,
+                mc_stock *out)
 {
-    *out = (mc_stock){.page_count = -1};
+    *out = (mc_stock){.page_count = -1, .limit_bytes = limit_bytes};
     sqlite3 *db;
     int code = open_with(path, vfs, settings, &db);
     if (code == SQLITE_OK) {
@@ -65,9 +67,9 @@ static void ask(const char *path, const char *vfs, const char *settings, mc_stoc
     (void)sqlite3_close(db);
 }
 
-void mc_stock_ask(const char *path, const char *vfs, mc_stock *out)
+void mc_stock_ask(const char *path, const char *vfs, uint64_t limit_bytes, mc_stock *out)
 {
-    ask(path, vfs, "", out);
+    ask(path, vfs, "", limit_bytes, out);
 }
 
 void mc_stock_free(mc_stock *stock)
@@ -76,7 +78,7 @@ void mc_stock_free(mc_stock *stock)
     stock->image = NULL;
 }
 
-bool mc_stock_ask_disk(mc_disk *disk, const char *main_name, mc_stock *out)
+bool mc_stock_ask_disk(mc_disk *disk, const char *main_name, uint64_t limit_bytes, mc_stock *out)
 {
     mc_memvfs_options options = {.disk = disk};
     mc_memvfs *vfs = mc_memvfs_open(&options);
@@ -84,20 +86,21 @@ bool mc_stock_ask_disk(mc_disk *disk, const char *main_name, mc_stock *out)
         return false;
     }
     mc_disk_begin(disk);
-    mc_stock_ask(main_name, mc_memvfs_name(vfs), out);
+    mc_stock_ask(main_name, mc_memvfs_name(vfs), limit_bytes, out);
     mc_disk_rewind(disk);
     mc_memvfs_close(vfs);
     return true;
 }
 
-bool mc_stock_ask_store(const mc_kvstore *store, mc_kv_build build, mc_arena *arena, mc_stock *out)
+bool mc_stock_ask_store(const mc_kvstore *store, mc_kv_build build, mc_arena *arena,
+                        uint64_t limit_bytes, mc_stock *out)
 {
     mc_kvstore copy = {0};
     mc_kvvfs_options options = {.store = &copy, .arena = arena, .build = build};
     mc_kvvfs *vfs = mc_kvstore_copy(&copy, store) ? mc_kvvfs_open(&options) : NULL;
     if (vfs != NULL) {
         ask("main.db", mc_kvvfs_name(vfs),
-            "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY", out);
+            "PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY", limit_bytes, out);
         mc_kvvfs_close(vfs);
     }
     mc_kvstore_free(&copy);
@@ -189,7 +192,7 @@ bool mc_stock_agrees(const mc_stock *stock, mc_status status, const mc_image *im
                        image->page_count, stock->page_count, stock->code, stock->message);
         return differs(&d, "page-count");
     }
-    if ((uint64_t)image->page_count * image->page_size > MC_STOCK_BYTES_MAX ||
+    if ((uint64_t)image->page_count * image->page_size > stock->limit_bytes ||
         stock->page_count == 0) {
         return true;
     }

@@ -63,7 +63,7 @@ static void judge(mc_disk *disk)
     mc_files view;
     mc_stock stock;
     mc_disk_files(disk, "main.db", &view);
-    if (!mc_stock_ask_disk(disk, "main.db", &stock)) {
+    if (!mc_stock_ask_disk(disk, "main.db", MC_STOCK_LIMIT_BYTES, &stock)) {
         return;
     }
     bool sound = stock.code == 0 && agrees(&stock, &view, problem, sizeof problem);

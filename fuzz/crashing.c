@@ -196,7 +196,7 @@ static bool ask_disk(mc_crashed *state, mc_trace *trace, mc_stock *out)
         return false;
     }
     mc_disk_begin(&state->disk);
-    mc_stock_ask("main.db", mc_memvfs_name(vfs), out);
+    mc_stock_ask("main.db", mc_memvfs_name(vfs), MC_STOCK_LIMIT_BYTES, out);
     mc_disk_rewind(&state->disk);
     mc_memvfs_close(vfs);
     return true;
@@ -210,7 +210,7 @@ static bool ask_store(mc_crashed *state, mc_kv_build build, mc_trace *trace, mc_
         .store = &copy, .arena = &work_arena, .trace = trace, .build = build};
     mc_kvvfs *vfs = mc_kvstore_copy(&copy, &state->store) ? mc_kvvfs_open(&options) : NULL;
     if (vfs != NULL) {
-        mc_stock_ask("main.db", mc_kvvfs_name(vfs), out);
+        mc_stock_ask("main.db", mc_kvvfs_name(vfs), MC_STOCK_LIMIT_BYTES, out);
         mc_kvvfs_close(vfs);
     }
     mc_kvstore_free(&copy);

@@ -14,7 +14,12 @@
 #include "fuzz/pieces.h"
 #include "fuzz/process.h"
 
-enum { RECOVER_BYTES_MAX = 8 << 20, STORE_BYTES_MAX = 160 << 20, INPUT_BYTES_MAX = 1 << 20 };
+enum {
+    IMAGE_BYTES_MAX = 1 << 20,
+    RECOVER_BYTES_MAX = 8 << 20,
+    STORE_BYTES_MAX = 160 << 20,
+    INPUT_BYTES_MAX = 1 << 20
+};
 
 const mc_target mc_fuzz_target = {
     "kv_fuzzer", "reject, abandon and recover answer for a v1 store as the field and SQLite do",
@@ -62,7 +67,7 @@ static void compare(const mc_kvstore *store, mc_arena *arena)
         const char *signature = "";
         mc_stock stock;
         mc_arena_reset(&values);
-        if (!mc_stock_ask_store(store, (mc_kv_build)build, &values, &stock)) {
+        if (!mc_stock_ask_store(store, (mc_kv_build)build, &values, IMAGE_BYTES_MAX, &stock)) {
             return;
         }
         const int64_t number[] = {status, import.image.page_count, stock.code, stock.page_count};

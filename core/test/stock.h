@@ -225,7 +225,7 @@ STOCK_UNUSED static void stock_compare(const stock_dir *dir, const stock_state *
     mc_stock stock;
     stock_recover(dir, state, ours);
     stock_write(dir, state);
-    mc_stock_ask(dir->name[STOCK_MAIN], NULL, &stock);
+    mc_stock_ask(dir->name[STOCK_MAIN], NULL, MC_STOCK_LIMIT_BYTES, &stock);
     if (!mc_stock_agrees(&stock, ours->status, &ours->import.image, &ours->error, problem,
                          sizeof problem, NULL)) {
         stock_dir kept;

@@ -357,7 +357,8 @@ static void store_of_one_byte_is_not_empty(void **unused)
     for (int build = 0; build < MC_KV_BUILDS; build++) {
         mc_stock stock;
         char problem[256];
-        assert_true(mc_stock_ask_store(&store, (mc_kv_build)build, &arena, &stock));
+        assert_true(
+            mc_stock_ask_store(&store, (mc_kv_build)build, &arena, MC_STOCK_LIMIT_BYTES, &stock));
         assert_int_equal(stock.code, SQLITE_NOTADB);
         assert_true(
             mc_stock_agrees(&stock, MC_REFUSED, &out.image, &error, problem, sizeof problem, NULL));
@@ -402,7 +403,8 @@ static void compare_store(uint64_t size, const stock_file *journal, mc_arena *ar
     for (int build = 0; build < MC_KV_BUILDS; build++) {
         mc_stock stock;
         char problem[256] = "";
-        assert_true(mc_stock_ask_store(&store, (mc_kv_build)build, arena, &stock));
+        assert_true(
+            mc_stock_ask_store(&store, (mc_kv_build)build, arena, MC_STOCK_LIMIT_BYTES, &stock));
         if (!mc_stock_agrees(&stock, status, &out->image, &error, problem, sizeof problem, NULL)) {
             fail_msg("size %d, build %d: %s", (int)size, build, problem);
         }

@@ -288,13 +288,13 @@ static void one_byte_is_an_empty_database(void **unused)
     assert_int_equal(write(fd, "x", 1), 1);
     assert_int_equal(close(fd), 0);
     mc_stock real;
-    mc_stock_ask(path, "unix", &real);
+    mc_stock_ask(path, "unix", MC_STOCK_LIMIT_BYTES, &real);
     assert_int_equal(unlink(path), 0);
     mc_disk disk = {0};
     uint16_t file = mc_disk_slot(&disk, "main.db");
     assert_true(mc_disk_create(&disk, file) && mc_disk_write(&disk, file, 0, "x", 1));
     mc_stock simulated;
-    assert_true(mc_stock_ask_disk(&disk, "main.db", &simulated));
+    assert_true(mc_stock_ask_disk(&disk, "main.db", MC_STOCK_LIMIT_BYTES, &simulated));
     assert_int_equal(real.code, SQLITE_OK);
     assert_int_equal(simulated.code, real.code);
     assert_int_equal(simulated.page_count, real.page_count);
