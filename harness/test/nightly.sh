@@ -7,8 +7,8 @@
 #     with that finding known its status is 0;
 #   - a fuzzer that executes nothing gives status 3.
 #
-# The targets are `planted`, which finds something in any input whose last byte is 1, and a program that ends
-# at once. What the targets of the tree find has no part in this.
+# The targets are `planted`, which finds something in any database whose input ends in a byte of 1, and a
+# program that ends at once. What the targets of the tree find has no part in this.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$top/harness/setup.sh"
@@ -30,10 +30,11 @@ make_builds() {
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size > 4 && data[size - 1] == 1) {
+    if (size > 4096 && memcmp(data + 4, "SQLite format 3", 16) == 0 && data[size - 1] == 1) {
         fprintf(stderr, "midcommit: finding: planted_fuzzer: last-byte-is-one: byte %zu\n", size);
         abort();
     }
@@ -103,7 +104,7 @@ finds_what_is_planted() {
 }
 
 goes_on_after_a_kill() {
-    local out=$work/second pid moment=$((4 + RANDOM % 40)) status
+    local out=$work/second pid moment=$((4 + RANDOM % 30)) status
     mkdir "$work/kept-second" # not the corpus: it is a good one, from which little is to be found
     cp "$work/kept/known.txt" "$work/kept-second/"
     "$top/harness/nightly.sh" --out "$out" "${start[@]}" --kept "$work/kept-second" \
@@ -133,8 +134,9 @@ sees_a_dead_fuzzer() {
 make_builds
 finds_what_is_planted
 sees_a_dead_fuzzer &
+dead=$!
 goes_on_after_a_kill
-wait $!
+wait "$dead"
 xmllint --noout "$work"/*/junit.xml 2>/dev/null || [ "$?" = 127 ] || fail "junit.xml is no XML"
 
 echo "three nights, as they should be"
