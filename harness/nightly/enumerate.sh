@@ -86,8 +86,8 @@ states_judged() {
     records enumerate | jq -s 'map(.states) | add // 0'
 }
 
-# A finding of a cell that failed, by its signature; or the cell itself, when it says no more. What there is no
-# time for is new again in the next night; the first is always taken, so that this night is red.
+# A finding of a cell that failed, by its signature; or the cell itself, when it says no more. What there is
+# no time for is new again in the next night; the first is always taken, so that this night is red.
 triage_states() {
     local cell line signature state options taken=0
     for cell in "$out/work/enumerate"/*/cell.json; do
