@@ -10,6 +10,8 @@
 #include "core/bytes.h"
 #include "crashsim/trace.h"
 
+const char *const mc_kv_crash_names[MC_KV_BUILDS] = {"kv:journal", "kv:batch", "kv:batch-128"};
+
 enum { ENTRIES_FIRST = 64 };
 
 void mc_kvstore_free(mc_kvstore *store)

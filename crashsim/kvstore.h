@@ -21,6 +21,9 @@ typedef enum mc_kv_build {
     MC_KV_BUILDS
 } mc_kv_build;
 
+/* What a crash of each is called: "kv:journal", ... */
+extern const char *const mc_kv_crash_names[MC_KV_BUILDS];
+
 typedef struct mc_kv_entry {
     uint8_t key[MC_KV_KEY_MAX];
     uint32_t key_size;

@@ -62,10 +62,10 @@ static void judge(mc_disk *disk)
     char problem[512] = "";
     mc_files view;
     mc_stock stock;
-    mc_disk_files(disk, "main.db", &view);
     if (!mc_stock_ask_disk(disk, "main.db", MC_STOCK_LIMIT_BYTES, &stock)) {
         return;
     }
+    mc_disk_files(disk, "main.db", &view); /* only now: SQLite's recovery may move the bytes */
     bool sound = stock.code == 0 && agrees(&stock, &view, problem, sizeof problem);
     view.journal = forget(&view.journal);
     bool found = sound && !agrees(&stock, &view, problem, sizeof problem);

@@ -367,7 +367,10 @@ static bool judge(execution *x, const mc_crashed *state, const answer *a)
     if (mc_promise_kept(report->promise, &report->verdict)) {
         return true;
     }
-    const mc_defect *defect = mc_defect_find(sqlite3_libversion_number(), &files, &report->verdict);
+    const mc_record_options *record = &x->c.options.record;
+    const mc_defect *defect =
+        mc_defect_find(sqlite3_libversion_number(), &files, &report->verdict, record->sync,
+                       record->kv ? mc_kv_crash_names[record->kv_build] : crash);
     if (defect != NULL) {
         report->defect = defect->name;
         return true;

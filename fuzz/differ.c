@@ -16,7 +16,7 @@ enum { RECOVER_BYTES_MAX = 64 << 20, DISK_FILE_BYTES_MAX = 1 << 20, IMAGE_BYTES_
 static const struct {
     mc_piece_tag tag;
     const char *name;
-} files[] = {
+} piece_files[] = {
     {MC_PIECE_MAIN, "main.db"},
     {MC_PIECE_JOURNAL, "main.db-journal"},
     {MC_PIECE_WAL, "main.db-wal"},
@@ -27,12 +27,12 @@ bool mc_differ_disk(const uint8_t *data, size_t size, const char *tags, mc_disk 
 {
     static mc_piece piece[MC_PIECES_MAX];
     size_t count = mc_pieces_read(data, size, piece);
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        const mc_piece *p = mc_pieces_find(piece, count, files[i].tag);
-        if (p == NULL || strchr(tags, (int)files[i].tag) == NULL) {
+    for (size_t i = 0; i < sizeof piece_files / sizeof piece_files[0]; i++) {
+        const mc_piece *p = mc_pieces_find(piece, count, piece_files[i].tag);
+        if (p == NULL || strchr(tags, (int)piece_files[i].tag) == NULL) {
             continue;
         }
-        uint16_t number = mc_disk_slot(disk, files[i].name);
+        uint16_t number = mc_disk_slot(disk, piece_files[i].name);
         if (number == MC_DISK_NONE || !mc_disk_create(disk, number) ||
             !mc_disk_write(disk, number, 0, p->data, p->size)) {
             return false;

@@ -11,7 +11,7 @@
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=4";
+    return "quarantine_size_mb=4:malloc_context_size=4:allocator_release_to_os_interval_ms=-1";
 }
 
 void mc_fuzz_process(void)

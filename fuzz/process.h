@@ -5,8 +5,10 @@
  * what an execution uses; no memory statistics and no mutexes, since a target has one thread. None
  * of it decides what SQLite reads or writes.
  *
- * AddressSanitizer: freed memory comes back after 16 MiB, many executions later, not after 256: the
- * memory in use stays in the processor's cache, and the kernel need not give fresh pages. */
+ * AddressSanitizer: freed memory comes back after 4 MiB, some executions later, not after 256: the
+ * memory in use stays in the processor's cache, and the kernel need not give fresh pages. Of each
+ * allocation it keeps four callers, not thirty; ASAN_OPTIONS=malloc_context_size=30 when one run
+ * wants more. */
 #ifndef MIDCOMMIT_FUZZ_PROCESS_H
 #define MIDCOMMIT_FUZZ_PROCESS_H
 

@@ -23,6 +23,12 @@ static bool frame_without_checksum(const mc_files *files)
     return memcmp(frame, zeros, 4) != 0 && memcmp(frame + 8, zeros, 16) == 0;
 }
 
+/* Pages were written and nothing is there that could take them back. */
+static bool without_journal(const mc_files *files)
+{
+    return files->main.exists && !files->journal.exists;
+}
+
 const mc_defect mc_defects[] = {
     {
         .name = "wal-frames-without-checksum",
@@ -34,14 +40,43 @@ const mc_defect mc_defects[] = {
             "SQLite 3.50.2 release notes: frames without checksums after ROLLBACK TO a savepoint"
             " when pages had spilled into the WAL; the acknowledged commit is lost in a crash",
     },
+    {
+        .name = "batch-atomic-without-sync",
+        .first_version = 3021000, /* release notes: atomic writes of F2FS are used */
+        .fixed_version = MC_DEFECT_NOT_FIXED,
+        .verdicts = 1u << MC_TORN | 1u << MC_REFUSED_TOO,
+        .syncs = 1u << MC_SYNC_OFF,
+        .crashes = "kv:batch kv:batch-128",
+        .shows = without_journal,
+        .reference =
+            "pager.c sqlite3PagerCommitPhaseOne: on a file system with batch-atomic writes the "
+            "journal"
+            " stays in memory, and with synchronous=OFF no batch is begun either, so a process "
+            "crash"
+            " in a commit tears the database; pragma.html says that OFF is safe against that",
+    },
     {.name = NULL},
 };
 
-const mc_defect *mc_defect_find(int version, const mc_files *files, const mc_verdict *verdict)
+static bool lists(const char *words, const char *word)
+{
+    size_t size = strlen(word);
+    for (const char *at = words; (at = strstr(at, word)) != NULL; at += size) {
+        if ((at == words || at[-1] == ' ') && (at[size] == ' ' || at[size] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const mc_defect *mc_defect_find(int version, const mc_files *files, const mc_verdict *verdict,
+                                mc_sync sync, const char *crash)
 {
     for (const mc_defect *defect = mc_defects; defect->name != NULL; defect++) {
         if (version >= defect->first_version && version < defect->fixed_version &&
-            (defect->verdicts & 1u << verdict->kind) != 0 && defect->shows(files)) {
+            (defect->verdicts & 1u << verdict->kind) != 0 &&
+            (defect->syncs == 0 || (defect->syncs & 1u << sync) != 0) &&
+            (defect->crashes == NULL || lists(defect->crashes, crash)) && defect->shows(files)) {
             return defect;
         }
     }

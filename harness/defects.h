@@ -7,22 +7,30 @@
 #ifndef MIDCOMMIT_HARNESS_DEFECTS_H
 #define MIDCOMMIT_HARNESS_DEFECTS_H
 
+#include <limits.h>
+
 #include "core/importer.h"
 #include "harness/verdict.h"
+
+enum { MC_DEFECT_NOT_FIXED = INT_MAX };
 
 typedef struct mc_defect {
     const char *name;                     /* how it is reported */
     int first_version;                    /* as sqlite3_libversion_number gives it */
-    int fixed_version;                    /* first version without it */
+    int fixed_version;                    /* first version without it, or MC_DEFECT_NOT_FIXED */
     uint32_t verdicts;                    /* bits of mc_verdict_kind that the control then gives */
+    uint32_t syncs;                       /* bits of mc_sync under which it happens; 0: any */
+    const char *crashes;                  /* crash models, a list of words; null: any */
     bool (*shows)(const mc_files *files); /* the state carries the bug's mark */
     const char *reference;                /* where it is described */
 } mc_defect;
 
 extern const mc_defect mc_defects[]; /* ended by a row without name */
 
-/* The defect of SQLite `version` that explains the control's verdict on this state, or null. */
-const mc_defect *mc_defect_find(int version, const mc_files *files, const mc_verdict *verdict);
+/* The defect of SQLite `version` that explains the control's verdict on this state, or null.
+ * `crash` is the model's name ("kill", "kv:batch"). */
+const mc_defect *mc_defect_find(int version, const mc_files *files, const mc_verdict *verdict,
+                                mc_sync sync, const char *crash);
 
 /* The row of that name, or null. */
 const mc_defect *mc_defect_named(const char *name);

@@ -200,13 +200,15 @@ static mc_status first_meeting(mc_judging *j, mc_known *known, const mc_crash *c
 }
 
 /* The known defect of this SQLite whose mark one of the state's databases carries, or null. */
-static const char *known_defect(const mc_judging *j, const mc_verdict *verdict)
+static const char *known_defect(mc_judging *j, const mc_verdict *verdict)
 {
     const mc_defect *defect = NULL;
-    for (uint32_t d = 0; !j->trace.is_kv && defect == NULL && d < j->trace.database_count; d++) {
+    for (uint32_t d = 0; defect == NULL && d < j->trace.database_count; d++) {
         mc_files files;
-        mc_disk_files(&j->trace.base, j->trace.database[d], &files);
-        defect = mc_defect_find(sqlite3_libversion_number(), &files, verdict);
+        if (mc_judging_files(j, d, &files)) {
+            defect = mc_defect_find(sqlite3_libversion_number(), &files, verdict,
+                                    j->options->record->sync, j->crash_name);
+        }
     }
     return defect != NULL ? defect->name : NULL;
 }

@@ -364,6 +364,23 @@ static mc_status run_one_shot(mc_judging *j, const mc_chosen *chosen, uint32_t d
     return status;
 }
 
+bool mc_judging_files(mc_judging *j, uint32_t database, mc_files *out)
+{
+    if (!j->trace.is_kv) {
+        mc_disk_files(&j->trace.base, j->trace.database[database], out);
+        return true;
+    }
+    mc_store store;
+    mc_error ignored;
+    mc_arena_reset(&j->arena);
+    mc_pair *pair = mc_arena_calloc(&j->arena, j->store.count, sizeof *pair);
+    if (pair == NULL) {
+        return false;
+    }
+    mc_kvstore_view(&j->store, pair, &store);
+    return mc_v1_files(&store, &j->arena, out, &ignored) == MC_OK;
+}
+
 bool mc_judging_nothing_there(const mc_judging *j)
 {
     if (j->trace.is_kv) {
@@ -573,11 +590,10 @@ static mc_status open_files(mc_judging *j, mc_error *error)
 
 void mc_judging_start(mc_judging *j, const mc_judge_options *options)
 {
-    static const char *const kv_names[MC_KV_BUILDS] = {"kv:journal", "kv:batch", "kv:batch-128"};
     memset(j, 0, sizeof *j);
     j->options = options;
     j->importers = options->importers;
-    j->crash_name = options->record->kv ? kv_names[options->record->kv_build] : "kill";
+    j->crash_name = options->record->kv ? mc_kv_crash_names[options->record->kv_build] : "kill";
     j->arena.limit_bytes = SIZE_MAX / 2;
     j->names.limit_bytes = 1 << 20;
 }

@@ -88,6 +88,10 @@ mc_status mc_judging_control(mc_judging *judging, mc_outcome *out, mc_error *err
 mc_status mc_judging_outcome(mc_judging *judging, uint32_t importer, mc_outcome *out,
                              mc_error *error);
 
+/* The files of one database of the present state, those that the v1 VFS shows for a store; false
+ * when it could not open them. */
+bool mc_judging_files(mc_judging *judging, uint32_t database, mc_files *out);
+
 /* No main file anywhere: the process died before it made one. */
 bool mc_judging_nothing_there(const mc_judging *judging);
 

@@ -324,13 +324,14 @@ static void print_defect(const mc_run_result *result, const mc_defect *defect, F
             }
         }
     }
+    char fixed[64] = "not fixed in any version known here";
+    if (defect->fixed_version != MC_DEFECT_NOT_FIXED) {
+        (void)snprintf(fixed, sizeof fixed, "fixed in %d.%d.%d", defect->fixed_version / 1000000,
+                       defect->fixed_version / 1000 % 1000, defect->fixed_version % 1000);
+    }
     if (states > 0) {
-        mc_wrap(out, 2,
-                "Known defect of SQLite %s, fixed in %d.%d.%d: %s, %" PRIu64
-                " states, first %s (%s)",
-                sqlite3_libversion(), defect->fixed_version / 1000000,
-                defect->fixed_version / 1000 % 1000, defect->fixed_version % 1000, defect->name,
-                states, first, defect->reference);
+        mc_wrap(out, 2, "Known defect of SQLite %s, %s: %s, %" PRIu64 " states, first %s (%s)",
+                sqlite3_libversion(), fixed, defect->name, states, first, defect->reference);
     }
 }
 

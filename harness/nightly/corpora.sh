@@ -47,7 +47,8 @@ merge_corpus() {
     rm -rf "$work"
     mkdir -p "$work/libfuzzer" "$work/small"
     if ! within "$(left)" "$libfuzzer/$target" -merge=1 -rss_limit_mb="$memory" -timeout=25 \
-        -artifact_prefix="$out/work/artifacts/$target/" "$work/libfuzzer" "$corpus" || [ "$(count_files "$work/libfuzzer")" = 0 ]; then
+        -artifact_prefix="$out/work/artifacts/$target/" "$work/libfuzzer" "$corpus" ||
+        [ "$(count_files "$work/libfuzzer")" = 0 ]; then
         note "corpus of $target: not minimised: no time, or -merge=1 failed; all $before inputs are kept"
         return
     fi

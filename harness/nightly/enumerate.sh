@@ -77,7 +77,7 @@ one_cell() {
             whole "$folder/cell.json"
         ;;
     124 | 137) ;; # the night's time
-    2) note "midcommit run --mode $mode --sync $sync --crash $crash: $(tail -n 1 "$folder/said")" ;;
+    2) note "midcommit run --mode $mode --crash $crash: $(tail -n 1 "$folder/said")" ;;
     *) problem "midcommit run --mode $mode --sync $sync --crash $crash --seed $5: status $status" ;;
     esac
 }
@@ -86,13 +86,19 @@ states_judged() {
     records enumerate | jq -s 'map(.states) | add // 0'
 }
 
-# A finding of a cell that failed, by its signature; or the cell itself, when it says no more.
+# A finding of a cell that failed, by its signature; or the cell itself, when it says no more. What there is
+# no time for is new again in the next night; the first is always taken, so that this night is red.
 triage_states() {
-    local cell line signature state options
+    local cell line signature state options taken=0
     for cell in "$out/work/enumerate"/*/cell.json; do
         [ -f "$cell" ] && [ "$(jq .status "$cell")" = 1 ] || continue
         options="--seed $(jq -r .seed "$cell")"
         while read -r line; do
+            if over && [ "$taken" -gt 0 ]; then
+                note "crash states: there are more findings, for which there was no time: work/enumerate"
+                return
+            fi
+            taken=$((taken + 1))
             signature=$(jq -r .signature <<<"$line")
             state=$(jq -r .case <<<"$line")
             is_recorded "run: $signature" ||
@@ -116,7 +122,8 @@ state_case() {
     for file in "$1/cases/$start"-????????.case; do
         [ -f "$file" ] || continue
         rm -f "$small"
-        within 60 "$midcommit" reduce "$file" -o "$small" >/dev/null || cp "$file" "$small"
+        [ "$(left)" -gt 1 ] && within 60 "$midcommit" reduce "$file" -o "$small" >/dev/null ||
+            cp "$file" "$small"
         mv "$small" "$out/cases/$(basename "$file")"
         echo "cases/$(basename "$file")"
         return

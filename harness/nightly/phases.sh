@@ -80,7 +80,7 @@ problem() {
 }
 
 note() {
-    echo "$*" >>"$phase_file.notes"
+    grep -qxF -- "$*" "$phase_file.notes" || echo "$*" >>"$phase_file.notes"
     echo "note: $*"
 }
 

@@ -52,7 +52,7 @@ signature_of() {
             found = part[4]
         }
         function after(pattern, text) { sub(".*" pattern, "", text); return text }
-        /ERROR: AddressSanitizer: / && !kind { kind = $3 }
+        /^SUMMARY: AddressSanitizer: / && !kind { kind = $3 }
         /: Assertion .* failed/ && !kind { kind = "assertion " after(": Assertion ", $0) }
         /: runtime error: / && !kind {
             kind = after(": runtime error: ", $0)

@@ -7,8 +7,8 @@
 #     with that finding known its status is 0;
 #   - a fuzzer that executes nothing gives status 3.
 #
-# The targets are the canary under another name, in which each night finds something, and a program that
-# ends at once. What the targets of the tree find has no part in this.
+# The targets are `planted`, which finds something in any database whose input ends in a byte of 1, and a
+# program that ends at once. What the targets of the tree find has no part in this.
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$top/harness/setup.sh"
@@ -26,14 +26,33 @@ fail() {
 # The builds of a night, with the targets of this test; those of the tree are left out by --targets.
 make_builds() {
     local engine folder
+    cat >"$work/planted.c" <<'END'
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size > 4096 && memcmp(data + 4, "SQLite format 3", 16) == 0 && data[size - 1] == 1) {
+        fprintf(stderr, "midcommit: finding: planted_fuzzer: last-byte-is-one: byte %zu\n", size);
+        abort();
+    }
+    return size > 4 && data[0] > 99 ? -1 : 0;
+}
+END
     mkdir -p "$work"/built/{plain,libfuzzer,afl-plain,afl-cmplog}
     ln -s "$plain/midcommit" "$plain/canary_fuzzer" "$work/built/plain/"
     for engine in libfuzzer afl-plain afl-cmplog; do
         folder=$("$top/fuzz/build.sh" "$engine" system)
         ln -s "$folder/canary_fuzzer" "$work/built/$engine/"
     done
+    clang -g -fsanitize=fuzzer,address "$work/planted.c" -o "$work/built/libfuzzer/planted_fuzzer"
+    AFL_QUIET=1 afl-clang-fast -fsanitize=fuzzer "$work/planted.c" -o "$work/built/afl-plain/planted_fuzzer"
+    AFL_QUIET=1 AFL_LLVM_CMPLOG=1 afl-clang-fast -fsanitize=fuzzer "$work/planted.c" \
+        -o "$work/built/afl-cmplog/planted_fuzzer"
+    ln -s canary_fuzzer "$work/built/plain/planted_fuzzer" # its driver unpacks the same kind of input
     for folder in "$work"/built/*; do
-        ln -s canary_fuzzer "$folder/planted_fuzzer"
         printf '#!/bin/sh\nexit 0\n' >"$folder/dead_fuzzer"
         chmod +x "$folder/dead_fuzzer"
     done
@@ -73,19 +92,19 @@ finds_what_is_planted() {
         fail "its summary: $(jq -c '[.problems, .canaries, .findings, .engines]' "$out/summary.json")"
     # Other tests may have the cores; on a machine of its own it is a tenth.
     [ "$(jq .timing.seconds "$out/summary.json")" -le $((minutes * 75)) ] || fail "it took too long"
-    [ "$(cat "$work/kept/known.txt")" = "planted_fuzzer: planted-fourth-record-forgotten" ] ||
+    [ "$(cat "$work/kept/known.txt")" = "planted_fuzzer: last-byte-is-one" ] ||
         fail "known.txt"
     command=$(jq -r '.findings[0].command' "$out/summary.json")
     if (cd "$work" && eval "$command") >"$work/again" 2>&1; then
         fail "$command: ends well"
     fi
-    grep -q '^midcommit: finding: .*: planted-fourth-record-forgotten' "$work/again" || fail "$command"
+    grep -q '^midcommit: finding: .*: last-byte-is-one' "$work/again" || fail "$command"
     "$plain/midcommit" replay --quiet "$out/$(jq -r '.findings[0].case' "$out/summary.json")" >/dev/null ||
         fail "its case does not replay"
 }
 
 goes_on_after_a_kill() {
-    local out=$work/second pid moment=$((4 + RANDOM % 40)) status
+    local out=$work/second pid moment=$((4 + RANDOM % 30)) status
     mkdir "$work/kept-second" # not the corpus: it is a good one, from which little is to be found
     cp "$work/kept/known.txt" "$work/kept-second/"
     "$top/harness/nightly.sh" --out "$out" "${start[@]}" --kept "$work/kept-second" \
@@ -101,7 +120,7 @@ goes_on_after_a_kill() {
     status=$(night second --resume)
     [ "$status" = 0 ] || fail "killed after $moment s and resumed, a known finding: status $status"
     jq -e '.ended and (.findings | length) == 1 and (.findings[0].new | not)' "$out/summary.json" \
-        >/dev/null || fail "resumed: its summary: $(jq -c '[.ended, .findings, .engines]' "$out/summary.json")"
+        >/dev/null || fail "resumed: $(jq -c .findings "$out/summary.json")"
 }
 
 sees_a_dead_fuzzer() {
@@ -115,8 +134,9 @@ sees_a_dead_fuzzer() {
 make_builds
 finds_what_is_planted
 sees_a_dead_fuzzer &
+dead=$!
 goes_on_after_a_kill
-wait $!
+wait "$dead"
 xmllint --noout "$work"/*/junit.xml 2>/dev/null || [ "$?" = 127 ] || fail "junit.xml is no XML"
 
 echo "three nights, as they should be"

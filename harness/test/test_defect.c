@@ -255,7 +255,8 @@ static void commits_are_lost_on_the_named_versions_only(void **unused)
         bool is_lost = memcmp(&k->found, &k->acknowledged, sizeof k->found) != 0;
         lost += is_lost;
         marked += defect->shows(&k->files);
-        unexplained += is_lost && mc_defect_find(version, &k->files, &stale) != defect;
+        unexplained +=
+            is_lost && mc_defect_find(version, &k->files, &stale, MC_SYNC_FULL, "kill") != defect;
     }
     print_message("SQLite %s: %u kills, %u lost a commit, %u carry the mark\n",
                   sqlite3_libversion(), kill_count, lost, marked);
