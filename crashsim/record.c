@@ -316,17 +316,25 @@ static mc_status take_base(recorder *rec, mc_error *error)
     return ok ? MC_OK : fail_memory(error, rec);
 }
 
-/* Plays the trace onto its base, compares with what the live files were, and takes it back. */
-static mc_status prove_files(recorder *rec, mc_hash128 live, mc_error *error)
+/* The base that is kept, with the slots that the program's files got since. */
+static bool copy_base(const recorder *rec, const mc_disk *slots, mc_disk *out)
 {
-    mc_disk *base = &rec->trace->base;
+    bool ok = mc_disk_copy(out, &rec->options.base->disk);
+    for (uint32_t i = out->file_count; ok && i < slots->file_count; i++) {
+        ok = mc_disk_slot(out, slots->file[i].name) == i;
+    }
+    return ok;
+}
+
+/* Plays the trace onto `disk`, which holds its base, and compares with what the live files were. */
+static mc_status prove_files(const recorder *rec, mc_disk *disk, mc_hash128 live, mc_error *error)
+{
     mc_diskid id = {0};
     mc_status status = MC_OK;
-    mc_disk_begin(base);
     for (size_t i = 0; status == MC_OK && i < rec->trace->op_count; i++) {
-        status = mc_trace_apply(base, &rec->trace->op[i], UINT32_MAX, error);
+        status = mc_trace_apply(disk, &rec->trace->op[i], UINT32_MAX, error);
     }
-    if (status == MC_OK && !mc_diskid_init(&id, base)) {
+    if (status == MC_OK && !mc_diskid_init(&id, disk)) {
         status = fail_memory(error, rec);
     }
     if (status == MC_OK && !mc_hash128_equal(id.id, live)) {
@@ -335,17 +343,41 @@ static mc_status prove_files(recorder *rec, mc_hash128 live, mc_error *error)
                          rec->options.workload);
     }
     mc_diskid_free(&id);
-    mc_disk_rewind(base);
+    return status;
+}
+
+/* The live files are in `live`; makes them the trace's base again, and proves the trace. */
+static mc_status rewind_files(recorder *rec, mc_hash128 live, mc_error *error)
+{
+    mc_disk_rewind(&rec->disk);
+    rec->trace->base = rec->disk;
+    rec->disk = (mc_disk){0};
+    mc_disk_begin(&rec->trace->base);
+    mc_status status = prove_files(rec, &rec->trace->base, live, error);
+    mc_disk_rewind(&rec->trace->base);
+    return status;
+}
+
+static mc_status copy_files(recorder *rec, mc_hash128 live, mc_error *error)
+{
+    mc_disk proof = {0};
+    bool ok = copy_base(rec, &rec->disk, &rec->trace->base) && copy_base(rec, &rec->disk, &proof);
+    mc_status status = ok ? prove_files(rec, &proof, live, error) : fail_memory(error, rec);
+    mc_disk_free(&proof);
     return status;
 }
 
 /* Runs the program on the files themselves with the disk's undo log on, so that a large database is
- * never held twice: what is left after the rewind is the base. */
+ * never held twice: what is left after the rewind is the base. A base that is kept is small, and
+ * copying it costs less than a log. */
 static mc_status run_on_files(recorder *rec, mc_error *error)
 {
     mc_trace *trace = rec->trace;
     mc_diskid id = {0};
-    mc_disk_begin(&rec->disk);
+    bool kept = rec->options.base != NULL;
+    if (!kept) {
+        mc_disk_begin(&rec->disk);
+    }
     mc_status status = open_vfs(rec, NULL, trace, error);
     if (status == MC_OK) {
         status = mc_runner_open(&rec->runner, error);
@@ -361,10 +393,13 @@ static mc_status run_on_files(recorder *rec, mc_error *error)
     size_t op_count = trace->op_count;
     close_vfs(rec);
     trace->op_count = op_count;
-    mc_disk_rewind(&rec->disk);
-    trace->base = rec->disk;
-    rec->disk = (mc_disk){0};
-    return status == MC_OK ? prove_files(rec, live, error) : status;
+    if (status != MC_OK) {
+        if (!kept) {
+            mc_disk_rewind(&rec->disk);
+        }
+        return status;
+    }
+    return kept ? copy_files(rec, live, error) : rewind_files(rec, live, error);
 }
 
 static mc_status prove_store(recorder *rec, mc_error *error)

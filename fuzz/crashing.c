@@ -82,7 +82,7 @@ static mc_base *base_for(const mc_fuzz_options *options)
     }
     assert(at < PAGE_SIZES && options->auto_vacuum < VACUUMS && record->seed < MC_FUZZ_SEEDS);
     at = at * VACUUMS + options->auto_vacuum;
-    at = at * ROWS + options->rows / 8u;
+    at = at * ROWS + options->rows / 4u;
     at = at * CACHES + (record->cache_pages > 10 ? 3u : record->cache_pages / 5);
     at = at * STORES + (record->kv ? 1u + record->kv_build : 0u);
     at = at * MC_FUZZ_SEEDS + (size_t)record->seed;

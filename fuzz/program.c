@@ -50,7 +50,7 @@ void mc_fuzz_options_read(const mc_piece *piece, mc_fuzz_options *out)
         .model = model[byte_of(piece, 5) % 4],
         .profile = &mc_power_profiles[byte_of(piece, 6) % profiles],
         .auto_vacuum = auto_vacuum[flags & 3],
-        .rows = (uint8_t)((flags >> 2 & 3) * 8),
+        .rows = (uint8_t)((flags >> 2 & 3) * 4),
         .empty = (flags & 48) == 48,
     };
     if (out->model == MC_MODEL_KV) {
@@ -79,7 +79,7 @@ const char *mc_fuzz_options_crash(const mc_fuzz_options *options)
 /* What a row holds: random bytes, a function of the seed, so that no two pages are alike. */
 static unsigned row_bytes(uint8_t operand)
 {
-    static const unsigned size[] = {0, 10, 40, 100, 200, 400, 900, 2200};
+    static const unsigned size[] = {0, 10, 40, 100, 200, 400, 700, 1300};
     return size[operand & 7] + (operand >> 3);
 }
 
@@ -294,7 +294,7 @@ static mc_status make_tables(const mc_fuzz_options *options, mc_program *program
             program, script, error,
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %u) "
             "INSERT INTO t%u SELECT i, i, randomblob(%u) FROM n",
-            options->rows, i, i == 0 ? 60 : 700));
+            options->rows, i, i == 0 ? 60 : 300));
     }
     return MC_OK;
 }

@@ -6,7 +6,7 @@
  *     1  synchronous: modulo 4, in the order of mc_sync
  *     2  page size: modulo 8 in 512, 1024, 512, 4096, 512, 1024, 2048, 8192
  *     3  cache pages: modulo 4 in 0 (SQLite's default), 5, 10, 20
- *     4  bits 0, 1: auto_vacuum none, full, incremental, none; bits 2, 3: that many times eight
+ *     4  bits 0, 1: auto_vacuum none, full, incremental, none; bits 2, 3: that many times four
  *        rows to begin with; bits 4 and 5 both set: no database to begin with, the program
  *        makes it
  *     5  crash model: modulo 4 in kill, power, power, kv (which sets mode delete, page size 4096)

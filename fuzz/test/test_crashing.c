@@ -357,7 +357,7 @@ static void an_input_becomes_files(void **unused)
     assert_non_null(file);
     assert_true(fread(text, 1, sizeof text - 1, file) > 0);
     assert_int_equal(fclose(file), 0);
-    assert_non_null(strstr(text, "randomblob(700) FROM n;\n-- @program\nUPDATE t1 SET k = k + 1, "
+    assert_non_null(strstr(text, "randomblob(300) FROM n;\n-- @program\nUPDATE t1 SET k = k + 1, "
                                  "d = randomblob(200) WHERE id % 1 = 0;\n"));
     static const char *const names[] = {"program.sql", "main.db", "main.db-journal"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
