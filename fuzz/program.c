@@ -31,7 +31,7 @@ static uint8_t byte_of(const mc_piece *piece, size_t at)
 
 void mc_fuzz_options_read(const mc_piece *piece, mc_fuzz_options *out)
 {
-    static const uint32_t page_size[] = {512, 1024, 512, 4096, 512, 1024, 2048, 8192};
+    static const uint32_t page_size[] = {512, 1024, 512, 4096, 512, 1024, 512, 8192};
     static const uint32_t cache_pages[] = {0, 5, 10, 20};
     static const uint8_t auto_vacuum[] = {0, 1, 2, 0};
     static const mc_model model[] = {MC_MODEL_KILL, MC_MODEL_POWER, MC_MODEL_POWER, MC_MODEL_KV};

@@ -4,7 +4,7 @@
  *
  *     0  journal mode: modulo 6, in the order of mc_mode
  *     1  synchronous: modulo 4, in the order of mc_sync
- *     2  page size: modulo 8 in 512, 1024, 512, 4096, 512, 1024, 2048, 8192
+ *     2  page size: modulo 8 in 512, 1024, 512, 4096, 512, 1024, 512, 8192
  *     3  cache pages: modulo 4 in 0 (SQLite's default), 5, 10, 20
  *     4  bits 0, 1: auto_vacuum none, full, incremental, none; bits 2, 3: that many times four
  *        rows to begin with; bits 4 and 5 both set: no database to begin with, the program
@@ -26,7 +26,7 @@
 #include "crashsim/workload.h"
 #include "fuzz/pieces.h"
 
-enum { MC_STATEMENT_BYTES = 4, MC_STATEMENTS_MAX = 16, MC_FUZZ_SEEDS = 4 };
+enum { MC_STATEMENT_BYTES = 4, MC_STATEMENTS_MAX = 16, MC_FUZZ_SEEDS = 2 };
 
 typedef enum mc_model { MC_MODEL_KILL, MC_MODEL_POWER, MC_MODEL_KV } mc_model;
 

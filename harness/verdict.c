@@ -90,7 +90,8 @@ typedef struct promise_row {
 
 /* Profiles (power.h) that keep the order in which names change and files are cut, as journaling
  * file systems do, and those that promise no order. */
-#define ORDERED "power:ext4-ordered power:ext4-writeback power:sector-512 power:sector-4096"
+#define LINEAR "power:sector-512 power:sector-4096"
+#define ORDERED "power:ext4-ordered power:ext4-writeback " LINEAR
 #define UNORDERED "power:psow power:strict"
 
 /* The first row that fits decides. */
@@ -111,6 +112,8 @@ static const promise_row promises[] = {
      "pager.c, pager_end_transaction and vdbeaux.c, vdbeCommit: no super-journal name is synced"},
     {ORDERED " " UNORDERED, MODE(DELETE), SYNC(EXTRA), false, MC_PROMISE_CLEAN,
      "pragma.html#pragma_synchronous: EXTRA syncs the directory after the unlink of the journal"},
+    {"power:ext4-writeback", MODE(DELETE) | MODE(TRUNCATE), SYNC(NORMAL), false, MC_PROMISE_NOTHING,
+     "pager.c, syncJournal: at NORMAL one sync covers the records and the header that counts them"},
     {ORDERED, MODE(DELETE), SYNC(NORMAL) | SYNC(FULL), false, MC_PROMISE_LAST,
      "pragma.html#pragma_synchronous: without EXTRA the unlink, and so the last commit, may be "
      "lost"},
@@ -122,8 +125,13 @@ static const promise_row promises[] = {
      "the same: at NORMAL it is not, so the last commit may be lost"},
     {UNORDERED, MODE(TRUNCATE), SYNC(NORMAL), false, MC_PROMISE_NOTHING,
      "the same: the next journal's records may lie under this one's header"},
-    {ORDERED " " UNORDERED, MODE(PERSIST), SYNC(NORMAL) | SYNC(FULL) | SYNC(EXTRA), false,
-     MC_PROMISE_CLEAN, "pager.c, zeroJournalHdr: the zeros are synced, at NORMAL too"},
+    {ORDERED " " UNORDERED, MODE(PERSIST), SYNC(FULL) | SYNC(EXTRA), false, MC_PROMISE_CLEAN,
+     "pager.c, zeroJournalHdr: the zeros are synced"},
+    {LINEAR, MODE(PERSIST), SYNC(NORMAL), false, MC_PROMISE_CLEAN,
+     "the same, at NORMAL too; and what is written first is there first"},
+    {"power:ext4-ordered power:ext4-writeback " UNORDERED, MODE(PERSIST), SYNC(NORMAL), false,
+     MC_PROMISE_NOTHING,
+     "pager.c, syncJournal: one sync covers records, written in place, and their header's count"},
     {ORDERED " power:psow", MODE(WAL), SYNC(FULL) | SYNC(EXTRA), false, MC_PROMISE_CLEAN,
      "pragma.html#pragma_synchronous: from FULL on the WAL is synced after each commit"},
     {ORDERED " power:psow", MODE(WAL), SYNC(NORMAL), false, MC_PROMISE_STALE,

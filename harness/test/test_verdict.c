@@ -108,12 +108,12 @@ static const struct {
     const char *profile;
     const char *expected[MC_MODES];
 } promised_power[] = {
-    {"strict", {"NNNC", "NNCC", "NCCC", "NNNN", "NNNN", "NNNN"}},
-    {"psow", {"NNNC", "NNCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
+    {"strict", {"NNNC", "NNCC", "NNCC", "NNNN", "NNNN", "NNNN"}},
+    {"psow", {"NNNC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"sector-512", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
     {"sector-4096", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
-    {"ext4-ordered", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
-    {"ext4-writeback", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
+    {"ext4-ordered", {"NLLC", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"ext4-writeback", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"lying-sync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
     {"no-dirsync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
 };
