@@ -75,7 +75,7 @@ static void free_crashed(mc_crashed *state)
 static mc_base *base_for(const mc_fuzz_options *options)
 {
     enum { PAGE_SIZES = 5, VACUUMS = 3, ROWS = 4, STORES = 1 + MC_KV_BUILDS };
-    static mc_base base[PAGE_SIZES * VACUUMS * ROWS * STORES * MC_FUZZ_SEEDS * 2];
+    static mc_base base[PAGE_SIZES * VACUUMS * ROWS * STORES * MC_FUZZ_SEEDS * 2 * 2];
     const mc_record_options *record = &options->record;
     size_t at = 0;
     while (record->page_size >> at > MC_PAGE_SIZE_MIN) {
@@ -87,7 +87,7 @@ static mc_base *base_for(const mc_fuzz_options *options)
     at = at * STORES + (record->kv ? 1u + record->kv_build : 0u);
     at = at * MC_FUZZ_SEEDS + (size_t)record->seed;
     at = at * 2 + (record->mode == MC_MODE_WAL);
-    return options->empty ? NULL : &base[at];
+    return &base[at * 2 + options->empty];
 }
 
 static mc_status record(mc_crash_case *c, const mc_piece *program_piece, mc_error *error)

@@ -26,7 +26,7 @@
 #include "crashsim/workload.h"
 #include "fuzz/pieces.h"
 
-enum { MC_STATEMENT_BYTES = 4, MC_STATEMENTS_MAX = 16, MC_FUZZ_SEEDS = 2 };
+enum { MC_STATEMENT_BYTES = 4, MC_STATEMENTS_MAX = 8, MC_FUZZ_SEEDS = 2 };
 
 typedef enum mc_model { MC_MODEL_KILL, MC_MODEL_POWER, MC_MODEL_KV } mc_model;
 
