@@ -66,6 +66,7 @@ END
         ;;
     ci)
         needs_of test
+        needs_of fuzz
         cat <<'END'
 command clang clang
 clang-runtime asan libclang-rt-14-dev

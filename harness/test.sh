@@ -85,7 +85,8 @@ format_is_kept() {
 
 if $ci; then
     need ci
-    lane release "$top/build-ci" --preset release -DMIDCOMMIT_WERROR=ON
+    lane release "$top/build-ci" --preset release -DMIDCOMMIT_WERROR=ON \
+        -DMIDCOMMIT_ENGINE_TESTS=ON
     lane sanitize "$top/build-ci-sanitize" --preset sanitize -DMIDCOMMIT_WERROR=ON \
         -DCMAKE_C_COMPILER=clang
     sqlite=$("$top/harness/get-sqlite.sh" current)

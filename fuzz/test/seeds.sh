@@ -13,6 +13,7 @@ diff -r "$work/one" "$work/two"
 ran=0
 for target in "$build"/*_fuzzer; do
     name=${target##*/}
+    [ "$name" != canary_fuzzer ] || continue # what it finds is planted
     files=$(find "$work/one/$name" -type f | wc -l)
     said=$("$target" "$work/one/$name" 2>"$work/stderr") || {
         tail -n 3 "$work/stderr"
@@ -25,4 +26,4 @@ for target in "$build"/*_fuzzer; do
     }
     ran=$((ran + 1))
 done
-[ "$ran" -ge 5 ] || { echo "only $ran targets"; exit 1; }
+[ "$ran" -ge 6 ] || { echo "only $ran targets"; exit 1; }
