@@ -168,3 +168,14 @@ mc_status mc_differ_files(const mc_disk *disk, const char *dir, char *state, siz
     (void)snprintf(state, state_size, "main.db");
     return MC_OK;
 }
+
+mc_status mc_differ_unpack(const uint8_t *data, size_t size, const char *tags, const char *dir,
+                           char *state, size_t state_size, mc_error *error)
+{
+    mc_disk disk = {0};
+    mc_status status = mc_differ_disk(data, size, tags, &disk)
+                           ? mc_differ_files(&disk, dir, state, state_size, error)
+                           : mc_fail(error, MC_NO_MEMORY, "no-memory", "out of memory");
+    mc_disk_free(&disk);
+    return status;
+}

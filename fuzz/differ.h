@@ -17,7 +17,11 @@ void mc_differ(mc_disk *disk);
 /* Both at once: what a file target's LLVMFuzzerTestOneInput does. */
 int mc_differ_input(const uint8_t *data, size_t size, const char *tags);
 
-/* Writes the files of `disk` into the folder `dir` (mc_target.files). */
+/* Writes those files into the folder `dir` (mc_target.files). */
+mc_status mc_differ_unpack(const uint8_t *data, size_t size, const char *tags, const char *dir,
+                           char *state, size_t state_size, mc_error *error);
+
+/* The same for a disk. */
 mc_status mc_differ_files(const mc_disk *disk, const char *dir, char *state, size_t state_size,
                           mc_error *error);
 

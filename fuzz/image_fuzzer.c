@@ -6,7 +6,6 @@
 #include "core/field.h"
 #include "core/hash.h"
 #include "core/recover.h"
-#include "crashsim/disk.h"
 #include "fuzz/differ.h"
 #include "fuzz/imagelaw.h"
 #include "fuzz/ltxlaw.h"
@@ -16,12 +15,7 @@ enum { ARENA_BYTES_MAX = 128 << 20, INPUT_BYTES_MAX = 4 << 20 };
 static mc_status files(const uint8_t *data, size_t size, const char *dir, char *state,
                        size_t state_size, mc_error *error)
 {
-    mc_disk disk = {0};
-    mc_status status = mc_differ_disk(data, size, "M", &disk)
-                           ? mc_differ_files(&disk, dir, state, state_size, error)
-                           : mc_fail(error, MC_NO_MEMORY, "no-memory", "out of memory");
-    mc_disk_free(&disk);
-    return status;
+    return mc_differ_unpack(data, size, "M", dir, state, state_size, error);
 }
 
 const mc_target mc_fuzz_target = {

@@ -8,12 +8,7 @@ static const char tags[] = "MJWU";
 static mc_status files(const uint8_t *data, size_t size, const char *dir, char *state,
                        size_t state_size, mc_error *error)
 {
-    mc_disk disk = {0};
-    mc_status status = mc_differ_disk(data, size, tags, &disk)
-                           ? mc_differ_files(&disk, dir, state, state_size, error)
-                           : mc_fail(error, MC_NO_MEMORY, "no-memory", "out of memory");
-    mc_disk_free(&disk);
-    return status;
+    return mc_differ_unpack(data, size, tags, dir, state, state_size, error);
 }
 
 const mc_target mc_fuzz_target = {

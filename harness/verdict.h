@@ -75,8 +75,8 @@ typedef enum mc_promise {
     MC_PROMISE_NOTHING /* anything may come out */
 } mc_promise;
 
-/* The promise for a crash of kind "kill", "kv" or "power:PROFILE" (power.h), and the document it comes from in `source`
- * (static). `databases`: how many are attached and written together. */
+/* The promise for a crash of kind "kill", "kv" or "power:PROFILE" (power.h), and the document it
+ * comes from in `source` (static). `databases`: how many are attached and written together. */
 mc_promise mc_promise_of(mc_mode mode, mc_sync sync, const char *crash, uint32_t databases,
                          const char **source);
 
