@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/options.h"
-#include "harness/outfile.h"
+#include "harness/host/outfile.h"
 #include "reports/report.h"
 
 static const mc_option table[] = {

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "cli/options.h"
-#include "harness/casefound.h"
-#include "harness/replay.h"
+#include "harness/case/casefound.h"
+#include "harness/case/replay.h"
 #include "reports/report.h"
 
 static const mc_option table[] = {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cli/options.h"
-#include "harness/outfile.h"
+#include "harness/host/outfile.h"
 #include "reports/migrate.h"
 
 static const mc_option table[] = {

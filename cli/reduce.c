@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 
 #include "cli/options.h"
-#include "harness/outfile.h"
-#include "harness/reduce.h"
-#include "harness/replay.h"
+#include "harness/host/outfile.h"
+#include "harness/case/reduce.h"
+#include "harness/case/replay.h"
 #include "reports/emit.h"
 #include "reports/shell.h"
 

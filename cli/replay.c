@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "cli/options.h"
-#include "harness/outfile.h"
-#include "harness/replay.h"
+#include "harness/host/outfile.h"
+#include "harness/case/replay.h"
 #include "reports/corpus.h"
 #include "reports/replay.h"
 

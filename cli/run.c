@@ -10,10 +10,10 @@
 
 #include "cli/options.h"
 #include "crashsim/workload.h"
-#include "harness/cases.h"
-#include "harness/fieldset.h"
-#include "harness/handover.h"
-#include "harness/outfile.h"
+#include "harness/run/cases.h"
+#include "harness/importer/fieldset.h"
+#include "harness/judge/handover.h"
+#include "harness/host/outfile.h"
 #include "reports/report.h"
 #include "reports/shell.h"
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/casejudge.h"
-#include "harness/replay.h"
-#include "harness/run.h"
+#include "harness/case/casejudge.h"
+#include "harness/case/replay.h"
+#include "harness/run/run.h"
 
 static const char built_in[] = "reject,abandon,recover,sqlite";
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "fuzz/law.h"
-#include "harness/case.h"
+#include "harness/case/case.h"
 
 /* A case reads or is refused in one line; one that reads is written, which reads as the same case;
  * and it is judged, or that is refused in one line. `*reads` says whether it read. */

@@ -14,7 +14,7 @@
 #include "crashsim/memvfs.h"
 #include "crashsim/stock.h"
 #include "crashsim/witness.h"
-#include "harness/defects.h"
+#include "harness/judge/defects.h"
 
 enum { ARENA_BYTES = 64 << 20, CRASH_HEADER_BYTES = 3 };
 

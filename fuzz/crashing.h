@@ -14,13 +14,13 @@
  * must be recovered to the very same database.
  *
  * The property, for each state: recover and SQLite agree (crashsim/stock.h); what they agree on is
- * within SQLite's promise for the journal modes that the program used (harness/verdict.h), unless a
- * bug of SQLite that is known explains it (harness/defects.h). */
+ * within SQLite's promise for the journal modes that the program used (harness/judge/verdict.h),
+ * unless a bug of SQLite that is known explains it (harness/judge/defects.h). */
 #ifndef MIDCOMMIT_FUZZ_CRASHING_H
 #define MIDCOMMIT_FUZZ_CRASHING_H
 
 #include "fuzz/program.h"
-#include "harness/verdict.h"
+#include "harness/judge/verdict.h"
 
 enum { MC_CRASHES_MAX = 2 };
 

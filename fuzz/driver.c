@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "harness/infile.h"
+#include "harness/host/infile.h"
 
 enum { INPUT_BYTES_MAX = 64 << 20, STATE_BYTES = 4096 };
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "harness/replay.h"
+#include "harness/case/replay.h"
 
 /* One row a case that could be read, in the order of the replay. `root` is left off the names: the
  * table then links to the files from a page in that folder. */

@@ -21,7 +21,7 @@
 #ifndef MIDCOMMIT_REPORTS_EMIT_H
 #define MIDCOMMIT_REPORTS_EMIT_H
 
-#include "harness/case.h"
+#include "harness/case/case.h"
 
 typedef enum mc_emit_kind { MC_EMIT_SQL, MC_EMIT_SH, MC_EMIT_C, MC_EMIT_KINDS } mc_emit_kind;
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "harness/migrate.h"
+#include "harness/migrate/migrate.h"
 
 /* midcommit/migrate/1 as text with a newline, to be freed; null without memory. A function of the
  * input's bytes and the options. `reason` and `content_hash` are null where there is none; a sweep

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "harness/replay.h"
+#include "harness/case/replay.h"
 
 /* One line a case, and for one that changed what it expected, what was found, and the command that
  * explains it; at the end a sentence. `program` is how midcommit is called. `quiet`: only cases

@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-#include "harness/bench.h"
-#include "harness/run.h"
-#include "harness/story.h"
+#include "harness/run/bench.h"
+#include "harness/run/run.h"
+#include "harness/case/story.h"
 
 /* The table, a sentence a person can repeat, and the command that shows the first finding. Fits 100
  * columns. `explain` is a command line to which a state's name need only be added. */

@@ -1,6 +1,6 @@
 #include "reports/report.h"
 
-#include "harness/handover.h"
+#include "harness/judge/handover.h"
 
 #include <jansson.h>
 #include <math.h>

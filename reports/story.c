@@ -1,6 +1,6 @@
 #include "reports/report.h"
 
-#include "harness/importers.h"
+#include "harness/importer/importers.h"
 #include "reports/shell.h"
 #include "reports/wrap.h"
 

@@ -1,8 +1,8 @@
 #include "reports/report.h"
 
-#include "harness/defects.h"
-#include "harness/fieldset.h"
-#include "harness/handover.h"
+#include "harness/judge/defects.h"
+#include "harness/importer/fieldset.h"
+#include "harness/judge/handover.h"
 #include "reports/shell.h"
 #include "reports/wrap.h"
 

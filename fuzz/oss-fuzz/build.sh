@@ -21,7 +21,7 @@ ninja -C "$build" -k 0
 # Seeds are made by a program that no engine or sanitizer has a hand in.
 seeds=$WORK/seeds
 rm -rf "$seeds"
-if [ -f "$tree/fuzz/seeds.c" ]; then
+if [ -f "$tree/fuzz/seeds/seeds.c" ]; then
     env -u CFLAGS -u CXXFLAGS -u LDFLAGS cmake -S "$tree" -B "$WORK/seeds-build" -G Ninja \
         -DCMAKE_BUILD_TYPE=Release
     ninja -C "$WORK/seeds-build" midcommit-seeds

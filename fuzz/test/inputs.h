@@ -9,7 +9,7 @@
 
 #include "core/ltx.h"
 #include "core/v1.h"
-#include "fuzz/mutate.h"
+#include "fuzz/mutate/mutate.h"
 #include "fuzz/pieces.h"
 
 enum { INPUT_BYTES_MAX = 1 << 18, INPUT_PAGE_SIZE = 512 };

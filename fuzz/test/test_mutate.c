@@ -1,11 +1,11 @@
-/* Promises of fuzz/mutate.h, on realistic inputs of each form and on what became of them. */
+/* Promises of fuzz/mutate/mutate.h, on realistic inputs of each form and on what became of them. */
 #include "fuzz/test/inputs.h"
 
 #include <ctype.h>
 
 /* Both wrappers as they are, with the engine's own mutation made ours. */
-#include "fuzz/mutate_afl.c"
-#include "fuzz/mutate_libfuzzer.c"
+#include "fuzz/mutate/mutate_afl.c"
+#include "fuzz/mutate/mutate_libfuzzer.c"
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t capacity)
 {

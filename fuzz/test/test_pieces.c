@@ -2,7 +2,7 @@
  * written past an end. */
 #include "fuzz/test/inputs.h"
 
-#include "fuzz/mutate.h"
+#include "fuzz/mutate/mutate.h"
 
 static mc_piece piece[MC_PIECES_MAX];
 

@@ -13,10 +13,10 @@
 #include "core/recover.h"
 #include "fuzz/differ.h"
 #include "fuzz/finding.h"
-#include "fuzz/seedcase.h"
-#include "fuzz/seedcrash.h"
-#include "fuzz/seedtrace.h"
-#include "harness/infile.h"
+#include "fuzz/seeds/seedcase.h"
+#include "fuzz/seeds/seedcrash.h"
+#include "fuzz/seeds/seedtrace.h"
+#include "harness/host/infile.h"
 
 const mc_target mc_fuzz_target = {"test_seeds", "none", NULL};
 

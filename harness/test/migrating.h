@@ -26,7 +26,7 @@
 
 #include "core/v1.h"
 #include "crashsim/dump.h"
-#include "harness/v2store.h"
+#include "harness/migrate/v2store.h"
 
 /* Each test has a folder of its own, and all paths in the tests are names in it. */
 static char folder[4096];

@@ -32,7 +32,7 @@ try() {
     [ "${#options[@]}" -gt 0 ] || { echo "$name: no options"; return 1; }
     [ ! -f "$moved/out/$name.dict" ] || options+=("-dict=$moved/out/$name.dict")
     mkdir "$seeds"
-    if [ -f "$top/fuzz/seeds.c" ]; then
+    if [ -f "$top/fuzz/seeds/seeds.c" ]; then
         [ -f "$moved/out/${name}_seed_corpus.zip" ] || { echo "$name: no seeds"; return 1; }
         (cd "$seeds" && cmake -E tar xf "$moved/out/${name}_seed_corpus.zip")
     fi

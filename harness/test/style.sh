@@ -3,7 +3,7 @@
 set -euo pipefail
 check=$(cd "$(dirname "$0")/.." && pwd)/check-style.sh
 tree=$(mktemp -d)
-mkdir "$tree/core" "$tree/crashsim" "$tree/harness" "$tree/core/test"
+mkdir -p "$tree"/{core/test,crashsim,harness/judge}
 failures=$(mktemp) # a file: `breach` stands at the end of pipes, so in a shell of its own
 trap 'rm -rf "$tree" "$failures"' EXIT
 
@@ -40,8 +40,12 @@ echo "see ${place}k/notes" | breach "1: a path of a machine" harness/notes.md
 echo "/* ${place}k/data */" | breach "1: a path of a machine" core/path.c
 echo "a frame${place}k/page" | breach "" harness/notes.md
 echo '#include "core/image.h"' | breach "" harness/fine.c
-echo '#include "harness/oracle.h"' | breach "1: core must not include harness/oracle.h" core/up.c
-echo '#include "harness/oracle.h"' | breach "1: crashsim must not include harness/oracle.h" crashsim/up.h
+echo '#include "harness/judge/oracle.h"' | breach "1: core must not include harness/judge/oracle.h" core/up.c
+echo '#include "harness/judge/judge.h"' | breach "1: crashsim must not include harness/judge/judge.h" \
+    crashsim/up.h
+echo '#include "harness/case/case.h"' | breach "1: harness/judge must not include harness/case/case.h" \
+    harness/judge/up.c
+echo '#include "harness/host/tasks.h"' | breach "" harness/judge/down.c
 echo '#include "image.h"' | breach "1: core must not include image.h" core/near.c
 echo '#include <sqlite3.h>' | breach "1: core must not include sqlite3.h" core/sql.c
 echo '#include <sqlite3.h>' | breach "" core/test/sql.c

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "harness/defects.h"
+#include "harness/judge/defects.h"
 
 enum { ROWS = 60, ROW_BYTES = 1500, WRITES_MAX = 12, BATCH_WRITES_MAX = 200 };
 

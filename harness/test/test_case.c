@@ -7,8 +7,8 @@
 #include <jansson.h>
 #include <sqlite3.h>
 
-#include "harness/casejudge.h"
-#include "harness/cases.h"
+#include "harness/case/casejudge.h"
+#include "harness/run/cases.h"
 
 typedef struct cell_row {
     const char *workload;

@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <sys/stat.h>
 
-#include "harness/casejudge.h"
-#include "harness/replay.h"
+#include "harness/case/casejudge.h"
+#include "harness/case/replay.h"
 
 /* The same inside this process, for many: it must come back, with a line where it fails. */
 static mc_status judge_bytes(const uint8_t *data, size_t size)

@@ -21,7 +21,7 @@
 #include "core/hash.h"
 #include "core/recover.h"
 #include "crashsim/workload.h"
-#include "harness/defects.h"
+#include "harness/judge/defects.h"
 
 enum { KILLS_MAX = 64, PAGE_BYTES = 4096 };
 

@@ -1,5 +1,5 @@
-/* test_field_set.c: the importers that people use (harness/fieldset.h): each says what its script
- * says and what an independent count says, names are taken as told, and a missing or useless
+/* test_field_set.c: the importers that people use (harness/importer/fieldset.h): each says what its
+ * script says and what an independent count says, names are taken as told, and a missing or useless
  * sqlite3 program is said in one line. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "harness/fieldset.h"
+#include "harness/importer/fieldset.h"
 
 #include <jansson.h>
 

@@ -5,8 +5,8 @@
 #include "core/test/sanitized.h"
 #include "harness/test/walk.h"
 
-#include "harness/control.h"
-#include "harness/judge.h"
+#include "harness/judge/control.h"
+#include "harness/judge/judge.h"
 
 /* About how many bytes of pages are hashed for one cell: beyond that its states are sampled. */
 #define CELL_BYTES (SANITIZED ? UINT64_C(50000000) : UINT64_C(400000000))

@@ -9,10 +9,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "harness/casefound.h"
-#include "harness/cases.h"
-#include "harness/outfile.h"
-#include "harness/replay.h"
+#include "harness/case/casefound.h"
+#include "harness/run/cases.h"
+#include "harness/host/outfile.h"
+#include "harness/case/replay.h"
 
 #define DUMPS MIDCOMMIT_SOURCE_DIR "/corpus/rivet-kv/"
 

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "core/test/sanitized.h"
-#include "harness/handover.h"
-#include "harness/story.h"
+#include "harness/judge/handover.h"
+#include "harness/case/story.h"
 
 enum { ALL = (1u << 13) - 1 };
 

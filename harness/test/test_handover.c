@@ -12,7 +12,7 @@
 #include "core/journal.h"
 #include "core/wal.h"
 #include "crashsim/diskid.h"
-#include "harness/judging.h"
+#include "harness/judge/judging.h"
 
 /* What a test looks at, at every state. */
 typedef struct looker {

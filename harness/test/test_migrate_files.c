@@ -2,7 +2,7 @@
  * databases in use, and input and targets that are not what they should be. */
 #include "harness/test/migrating.h"
 
-#include "harness/source.h"
+#include "harness/migrate/source.h"
 
 /* ---- real sidecars ---- */
 

@@ -2,7 +2,7 @@
  * the v2 store's layout, damaged environments, and the sweep. */
 #include "harness/test/migrating.h"
 
-#include "harness/source.h"
+#include "harness/migrate/source.h"
 
 /* A store with everything in it: main, a chunk of main beyond its size, a stale journal, journal
  * chunks without metadata beside an shm, a key of an odd length, and keys of other owners around

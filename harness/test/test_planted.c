@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "crashsim/workload.h"
-#include "harness/judge.h"
-#include "harness/broken.h"
+#include "harness/judge/judge.h"
+#include "harness/importer/broken.h"
 
 /* A mistake shows only where a crash can reach it: the cell is part of what is known. */
 typedef struct planted {

@@ -8,11 +8,11 @@
 #include <cmocka.h>
 
 #include "crashsim/workload.h"
-#include "harness/cases.h"
-#include "harness/casejudge.h"
-#include "harness/ddmin.h"
-#include "harness/reduce.h"
-#include "harness/sqltext.h"
+#include "harness/run/cases.h"
+#include "harness/case/casejudge.h"
+#include "harness/case/ddmin.h"
+#include "harness/case/reduce.h"
+#include "harness/case/sqltext.h"
 #include "harness/test/walk.h"
 
 /* ---- ddmin ---- */

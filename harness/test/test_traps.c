@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "core/v1.h"
-#include "harness/content.h"
-#include "harness/control.h"
-#include "harness/judge.h"
+#include "harness/judge/content.h"
+#include "harness/judge/control.h"
+#include "harness/judge/judge.h"
 
 static void judge_cell(const mc_record_options *record, const char *list, mc_cell *cell)
 {

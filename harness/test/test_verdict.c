@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "crashsim/power.h"
-#include "harness/verdict.h"
+#include "harness/judge/verdict.h"
 
 enum { NONE = MC_NO_CLASS };
 

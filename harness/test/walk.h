@@ -13,7 +13,7 @@
 
 #include "crashsim/crash.h"
 #include "crashsim/workload.h"
-#include "harness/follow.h"
+#include "harness/judge/follow.h"
 
 #define WALK_UNUSED __attribute__((unused))
 

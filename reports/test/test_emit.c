@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/cases.h"
+#include "harness/run/cases.h"
 #include "reports/emit.h"
 
 enum { POINTS = 400, NOT_RUN = -1 };

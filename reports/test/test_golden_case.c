@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include <libxml/xmlschemas.h>
 
-#include "harness/case.h"
-#include "harness/replay.h"
+#include "harness/case/case.h"
+#include "harness/case/replay.h"
 #include "reports/replay.h"
 #include "reports/wrap.h"
 

@@ -3,7 +3,7 @@
 
 #include <fts.h>
 
-#include "harness/case.h"
+#include "harness/case/case.h"
 
 enum { CASES_MAX = 1000, SHOWN = 60 };
 

@@ -1,0 +1,35 @@
+/* telling.h: the inside of story.h: one story while it is gathered, shared by its parts. */
+#ifndef MIDCOMMIT_HARNESS_CASE_TELLING_H
+#define MIDCOMMIT_HARNESS_CASE_TELLING_H
+
+#include "core/pages.h"
+#include "harness/judge/judging.h"
+#include "harness/case/story.h"
+
+/* A walk that stops to tell one state's story. */
+typedef struct mc_telling {
+    mc_judging *j;
+    mc_story *story;
+    const mc_story_request *request;
+    uint32_t mistake;      /* with which the state is handed over (handover.h) */
+    const mc_case *stored; /* its operations are in this case, not in a trace; or null */
+    bool found;
+    bool recovers;        /* the control recovers a snapshot */
+    mc_verdict_kind last; /* verdict of the subject at the state before */
+    size_t bad;           /* the operation that made it what it is */
+    bool any;
+} mc_telling;
+
+/* A copy in the story's arena; "" without memory. */
+const char *mc_telling_keep(mc_story *story, const char *text);
+
+/* storymap.c: the operations around the crash, with the roles of the pages they are about, and the
+ * page map of a view. */
+mc_status mc_telling_operations(mc_telling *t, mc_error *error);
+mc_status mc_telling_pages(mc_telling *t, uint32_t view, mc_error *error);
+
+/* storyfolder.c: the state, the images and the snapshots near the crash, in a new folder. */
+mc_status mc_telling_folder(mc_telling *t, const mc_outcome *outcome, const mc_image *images,
+                            mc_error *error);
+
+#endif

@@ -1,0 +1,542 @@
+#include "harness/run/run.h"
+
+#include "crashsim/kvvfs.h"
+#include "crashsim/workload.h"
+#include "harness/judge/handover.h"
+#include "harness/host/tasks.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct runner {
+    const mc_run_options *options;
+    mc_run_result *result;
+    mc_arena arena; /* names of workloads */
+    mc_task *task;
+    mc_cell *cell; /* by task, then mistake */
+    uint32_t ways; /* mistakes: cells of a task */
+    bool *finished;
+    uint32_t task_count;
+    uint32_t done_count;
+    uint32_t required; /* bits of importers */
+    uint64_t findings;
+    int results; /* descriptor, or -1 */
+    char identity[MC_RUN_IDENTITY_MAX];
+} runner;
+
+static mc_status no_memory(mc_error *error)
+{
+    return mc_fail(error, MC_NO_MEMORY, "no-memory", "run: out of memory");
+}
+
+static void note_skipped(runner *r, const char *workload, const char *mode)
+{
+    char *text = r->result->skipped;
+    size_t have = strlen(text);
+    (void)snprintf(text + have, sizeof r->result->skipped - have, "%s%s in %s",
+                   have == 0 ? "" : ", ", workload, mode);
+}
+
+static mc_status add_task(runner *r, const char *workload, mc_mode mode, bool kv, mc_kv_build build,
+                          mc_error *error)
+{
+    static const char *const builds[MC_KV_BUILDS] = {"kv:journal", "kv:batch", "kv:batch-128"};
+    if (r->task_count == MC_TASKS_MAX) {
+        return mc_fail(error, MC_USAGE, "tasks", "run: more than %d tasks; choose fewer workloads",
+                       MC_TASKS_MAX);
+    }
+    mc_task *task = &r->task[r->task_count++];
+    *task = (mc_task){.workload = workload, .mode = mode, .kv = kv, .build = build};
+    task->sync = kv && !r->options->sync_given ? MC_SYNC_NORMAL : r->options->sync;
+    (void)snprintf(task->name, sizeof task->name, "%s/%s/%s/%s", workload, mc_mode_names[mode],
+                   mc_sync_names[task->sync], kv ? builds[build] : "kill");
+    return MC_OK;
+}
+
+static mc_status add_mode(runner *r, const char *name, const mc_workload *workload, mc_mode mode,
+                          mc_error *error)
+{
+    uint32_t crash = r->options->crash;
+    if (workload != NULL && (workload->modes & 1u << mode) == 0) {
+        note_skipped(r, name, mc_mode_names[mode]);
+        return MC_OK;
+    }
+    mc_status status = MC_OK;
+    if ((crash & MC_CRASH_KILL) != 0) {
+        status = add_task(r, name, mode, false, MC_KV_JOURNAL, error);
+    }
+    bool as_is = r->options->sidecars == 0 || (r->options->sidecars & 1u << MC_MISTAKE_AS_IS) != 0;
+    crash &= as_is ? UINT32_MAX : ~(uint32_t)MC_CRASH_KV;
+    if (r->result->importers.ready && (crash & MC_CRASH_KV) != 0) {
+        r->result->kv_not_files = true;
+        return status;
+    }
+    bool kv = mode == MC_MODE_DELETE && (workload == NULL || workload->kv);
+    if (mode == MC_MODE_DELETE && !kv && (crash & MC_CRASH_KV) != 0) {
+        note_skipped(r, name, "kv");
+    }
+    for (int build = 0; build < MC_KV_BUILDS && kv && status == MC_OK; build++) {
+        if ((crash & (uint32_t)MC_CRASH_KV_JOURNAL << build) == 0) {
+            continue;
+        }
+        if (build != MC_KV_JOURNAL && !mc_kvvfs_batch_supported()) {
+            r->result->batch_missing = true;
+            continue;
+        }
+        status = add_task(r, name, mode, true, (mc_kv_build)build, error);
+    }
+    return status;
+}
+
+static mc_status add_workload(runner *r, const char *name, mc_error *error)
+{
+    const mc_workload *workload = mc_workload_find(name);
+    bool file = workload == NULL && (strchr(name, '/') != NULL || strchr(name, '.') != NULL);
+    if (workload == NULL && !file) {
+        return mc_fail(error, MC_USAGE, "workload",
+                       "--workload: \"%s\" is no built-in workload and no FILE.sql", name);
+    }
+    if (strlen(name) > MC_TASK_NAME_MAX / 2) {
+        return mc_fail(error, MC_USAGE, "workload",
+                       "--workload: \"%.40s...\": the path is too long", name);
+    }
+    for (uint32_t i = 0; i < r->task_count; i++) {
+        if (strcmp(r->task[i].workload, name) == 0) {
+            return mc_fail(error, MC_USAGE, "workload", "--workload: \"%s\" is named twice", name);
+        }
+    }
+    mc_status status = MC_OK;
+    for (int mode = 0; mode < MC_MODES && status == MC_OK; mode++) {
+        if ((r->options->modes & 1u << mode) != 0) {
+            status = add_mode(r, name, workload, (mc_mode)mode, error);
+        }
+    }
+    return status;
+}
+
+static mc_status make_tasks(runner *r, mc_error *error)
+{
+    r->arena.limit_bytes = 1 << 20;
+    r->task = calloc(MC_TASKS_MAX, sizeof *r->task);
+    if (r->task == NULL) {
+        return no_memory(error);
+    }
+    mc_status status = MC_OK;
+    bool delete_mode = (r->options->modes & 1u << MC_MODE_DELETE) != 0;
+    if (!delete_mode && (r->options->crash & MC_CRASH_KV) != 0) {
+        note_skipped(r, "kv", "any mode but delete");
+    }
+    if (r->options->sidecars > 1u << MC_MISTAKE_AS_IS && (r->options->crash & MC_CRASH_KV) != 0) {
+        note_skipped(r, "mistakes with sidecars", "kv, which has no files");
+    }
+    if (r->options->workloads == NULL) {
+        for (const mc_workload *w = mc_workloads; w->name != NULL && status == MC_OK; w++) {
+            status = add_workload(r, w->name, error);
+        }
+    } else {
+        size_t size = strlen(r->options->workloads) + 1;
+        char *list = mc_arena_alloc(&r->arena, size);
+        if (list == NULL) {
+            return mc_fail(error, MC_USAGE, "workload", "--workload: the list is too long");
+        }
+        memcpy(list, r->options->workloads, size);
+        char *rest = list;
+        for (char *name = strsep(&rest, ","); name != NULL && status == MC_OK;
+             name = strsep(&rest, ",")) {
+            status = add_workload(r, name, error);
+        }
+    }
+    if (status == MC_OK && r->task_count == 0 && (r->options->crash & MC_CRASH_KILL) == 0 &&
+        r->options->sidecars > 1u << MC_MISTAKE_AS_IS) {
+        return mc_fail(error, MC_USAGE, "tasks",
+                       "run: nothing to do: kv has no files for --sidecars to hand over wrongly");
+    }
+    if (status == MC_OK && r->task_count == 0) {
+        return mc_fail(
+            error, MC_USAGE, "tasks",
+            "run: nothing to do: no chosen workload makes sense in a chosen mode and model");
+    }
+    return status;
+}
+
+static mc_status find_required(runner *r, mc_error *error)
+{
+    mc_importers required;
+    mc_error why;
+    mc_status status = mc_importers_parse(r->options->required, &required, &why);
+    if (status != MC_OK) {
+        mc_importers_free(&required);
+        return mc_fail(error, status, why.reason, "--require %s: no such importer",
+                       r->options->required);
+    }
+    for (uint32_t i = 0; status == MC_OK && i < required.count; i++) {
+        uint32_t k = 0;
+        while (k < r->result->importers.count &&
+               strcmp(r->result->importers.chosen[k].name, required.chosen[i].name) != 0) {
+            k++;
+        }
+        /* `recover` is required by default, also of runs that do without it. */
+        if (k < r->result->importers.count) {
+            r->required |= 1u << k;
+        } else if (r->options->required_given) {
+            status = mc_fail(error, MC_USAGE, "require",
+                             "--require: \"%s\" is not among --importer", required.chosen[i].name);
+        }
+    }
+    mc_importers_free(&required);
+    return status;
+}
+
+static void free_cells(mc_cell *cell, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        mc_cell_free(&cell[i]);
+    }
+}
+
+static char *work(void *context, uint32_t index, mc_error *error)
+{
+    runner *r = context;
+    const mc_task *task = &r->task[index];
+    const mc_run_options *o = r->options;
+    mc_record_options record = {
+        .workload = task->workload,
+        .mode = task->mode,
+        .sync = task->sync,
+        .page_size = task->kv ? 4096 : o->page_size,
+        .cache_pages = o->cache_pages,
+        .txns = o->txns,
+        .seed = o->seed,
+        .kv = task->kv,
+        .kv_build = task->build,
+    };
+    mc_judge_options options = {.record = &record,
+                                .importers = &r->result->importers,
+                                .required = r->required,
+                                .budget = o->budget,
+                                .clean_too = o->clean_too,
+                                .sidecars = task->kv ? 0 : o->sidecars};
+    mc_cell cell[MC_MISTAKES_MAX];
+    memset(cell, 0, sizeof cell);
+    mc_error why;
+    mc_status status = mc_judge(&options, cell, &why);
+    if (status != MC_OK) {
+        bool named = strncmp(why.text, task->name, strlen(task->name)) == 0;
+        (void)mc_fail(error, status, why.reason, "%s%s%s", named ? "" : task->name,
+                      named ? "" : ": ", why.text);
+        free_cells(cell, r->ways);
+        return NULL;
+    }
+    char *line = mc_run_encode(task, o, &r->result->importers, cell);
+    free_cells(cell, r->ways);
+    if (line == NULL) {
+        (void)no_memory(error);
+    }
+    return line;
+}
+
+static bool wanted(void *context, uint32_t index)
+{
+    runner *r = context;
+    bool ours = r->options->shards <= 1 || index % r->options->shards == r->options->shard - 1;
+    return ours && !r->finished[index];
+}
+
+static const char *task_name(void *context, uint32_t index)
+{
+    return ((const runner *)context)->task[index].name;
+}
+
+static void tell(runner *r)
+{
+    if (r->options->progress != NULL) {
+        uint32_t all = 0;
+        for (uint32_t i = 0; i < r->task_count; i++) {
+            all += r->finished[i] || wanted(r, i);
+        }
+        r->options->progress(r->options->context, r->done_count, all, r->result->states,
+                             r->findings);
+    }
+}
+
+static mc_status take_line(runner *r, uint32_t index, const char *line, const char *where,
+                           mc_error *error)
+{
+    char name[MC_TASK_NAME_MAX];
+    mc_cell *cell = &r->cell[(size_t)index * r->ways];
+    mc_status status = mc_run_decode(line, where, r->identity, &r->result->importers,
+                                     r->options->sidecars, name, cell, error);
+    if (status != MC_OK) {
+        return status;
+    }
+    assert(strcmp(name, r->task[index].name) == 0);
+    r->finished[index] = true;
+    r->done_count++;
+    for (uint32_t i = 0; i < r->ways; i++) {
+        r->result->states += cell[i].explored.states;
+        r->findings += cell[i].finding_count;
+    }
+    tell(r);
+    return MC_OK;
+}
+
+static mc_status keep_line(runner *r, char *line, mc_error *error)
+{
+    size_t size = strlen(line);
+    line[size] = '\n'; /* in place of the terminator: one write, one whole line */
+    ssize_t n = write(r->results, line, size + 1);
+    line[size] = '\0';
+    if (n != (ssize_t)(size + 1)) {
+        return mc_fail(error, MC_IO, "results", "--results %s: %s", r->options->results,
+                       n < 0 ? strerror(errno) : "written in part only");
+    }
+    return MC_OK;
+}
+
+static mc_status done(void *context, uint32_t index, char *line, mc_error *error)
+{
+    runner *r = context;
+    mc_status status = take_line(r, index, line, "a task's result", error);
+    if (status == MC_OK && r->results >= 0) {
+        status = keep_line(r, line, error);
+    }
+    free(line);
+    return status;
+}
+
+/* Takes one line of a results file if it belongs to this run. */
+static mc_status resume_line(runner *r, const char *line, uint64_t number, mc_error *error)
+{
+    char where[300];
+    (void)snprintf(where, sizeof where, "--results %s: line %llu", r->options->results,
+                   (unsigned long long)number);
+    mc_cell cell[MC_MISTAKES_MAX];
+    memset(cell, 0, sizeof cell);
+    char name[MC_TASK_NAME_MAX];
+    mc_status status = mc_run_decode(line, where, r->identity, &r->result->importers,
+                                     r->options->sidecars, name, cell, error);
+    free_cells(cell, r->ways);
+    if (status != MC_OK) {
+        return status;
+    }
+    for (uint32_t i = 0; i < r->task_count; i++) {
+        if (!r->finished[i] && strcmp(r->task[i].name, name) == 0) {
+            r->result->resumed++;
+            return take_line(r, i, line, where, error);
+        }
+    }
+    return MC_OK;
+}
+
+/* Opens the results file, takes what it holds when resuming, and cuts off a last line that an
+ * interrupted run left without its end. */
+static mc_status open_results(runner *r, mc_error *error)
+{
+    const char *path = r->options->results;
+    int flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (r->options->resume ? 0 : O_EXCL);
+    r->results = open(path, flags, 0666);
+    struct stat info;
+    if (r->results < 0 || fstat(r->results, &info) != 0) {
+        const char *why =
+            errno == EEXIST ? "exists already; --resume goes on with it" : strerror(errno);
+        return mc_fail(error, MC_IO, "results", "--results %s: %s", path, why);
+    }
+    FILE *file = info.st_size > 0 ? fopen(path, "re") : NULL;
+    if (info.st_size > 0 && file == NULL) {
+        return mc_fail(error, MC_IO, "results", "--results %s: %s", path, strerror(errno));
+    }
+    char *line = NULL;
+    size_t capacity = 0;
+    off_t whole = 0;
+    uint64_t number = 0;
+    mc_status status = MC_OK;
+    while (file != NULL && status == MC_OK) {
+        ssize_t size = getline(&line, &capacity, file);
+        if (size <= 0 || line[size - 1] != '\n') {
+            break;
+        }
+        line[size - 1] = '\0';
+        status = resume_line(r, line, ++number, error);
+        whole += size;
+    }
+    free(line);
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    if (status == MC_OK && whole < info.st_size && ftruncate(r->results, whole) != 0) {
+        status = mc_fail(error, MC_IO, "results", "--results %s: %s", path, strerror(errno));
+    }
+    return status;
+}
+
+bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers)
+{
+    cell->explored.points += more->explored.points;
+    cell->explored.states += more->explored.states;
+    cell->explored.skipped += more->explored.skipped;
+    cell->unique += more->unique;
+    cell->control_dirty += more->control_dirty;
+    cell->known_defect += more->known_defect;
+    cell->compared += more->compared;
+    cell->disagreements += more->disagreements;
+    cell->commits += more->commits;
+    cell->promise = more->promise;
+    for (uint32_t i = 0; i < importers; i++) {
+        mc_tally *to = &cell->tally[i];
+        const mc_tally *from = &more->tally[i];
+        bool silent = from->silent > 0 && to->silent == 0; /* a torn first case is then silent */
+        int rank = mc_verdict_rank(from->first_kind) - mc_verdict_rank(to->first_kind);
+        if (to->first_case[0] == '\0' || rank > 0 || (rank == 0 && silent)) {
+            memcpy(to->first_case, from->first_case, sizeof to->first_case);
+            to->first_kind = from->first_kind;
+        }
+        for (int v = 0; v < MC_VERDICTS; v++) {
+            to->verdict[v] += from->verdict[v];
+        }
+        to->ahead += from->ahead;
+        to->empty += from->empty;
+        to->silent += from->silent;
+        to->missed += from->missed;
+        to->unmet += from->unmet;
+        to->ran += from->ran;
+        to->nanoseconds += from->nanoseconds;
+    }
+    uint32_t count = cell->finding_count + more->finding_count;
+    mc_finding *finding = realloc(cell->finding, (count > 0 ? count : 1) * sizeof *finding);
+    if (finding == NULL) {
+        return false;
+    }
+    cell->finding = finding;
+    cell->finding_capacity = count > 0 ? count : 1;
+    for (uint32_t i = 0; i < more->finding_count; i++) {
+        finding[cell->finding_count++] = more->finding[i];
+    }
+    return true;
+}
+
+static mc_status collect_cell(mc_run_result *result, const mc_task *task, uint32_t mistake,
+                              const mc_cell *cell, mc_error *error)
+{
+    mc_run_cell *last = result->cell_count > 0 ? &result->cell[result->cell_count - 1] : NULL;
+    const char *crash = task->kv ? "kv" : "kill";
+    bool same = last != NULL && strcmp(last->workload, task->workload) == 0 &&
+                last->mode == task->mode && strcmp(last->crash, crash) == 0 &&
+                last->mistake == mistake;
+    if (!same) {
+        last = &result->cell[result->cell_count++];
+        *last = (mc_run_cell){
+            .mode = task->mode, .sync = task->sync, .crash = crash, .mistake = mistake};
+        (void)snprintf(last->workload, sizeof last->workload, "%s", task->workload);
+    }
+    for (uint32_t f = 0; f < cell->finding_count; f++) {
+        result->failed = result->failed || cell->finding[f].fails;
+    }
+    return mc_run_merge(&last->cell, cell, result->importers.count) ? MC_OK : no_memory(error);
+}
+
+/* Tasks become cells: the builds of the v1 VFS are one row, as the crash model is one. */
+static mc_status collect(runner *r, mc_error *error)
+{
+    mc_status status = MC_OK;
+    r->result->cell = calloc((size_t)r->task_count * r->ways, sizeof *r->result->cell);
+    if (r->result->cell == NULL) {
+        return no_memory(error);
+    }
+    for (uint32_t i = 0; status == MC_OK && i < r->task_count; i++) {
+        if (!r->finished[i]) {
+            continue; /* another shard's */
+        }
+        /* Of mistakes kv makes none. */
+        uint32_t ways = r->task[i].kv ? 1 : r->ways;
+        for (uint32_t k = 0; status == MC_OK && k < ways; k++) {
+            status =
+                collect_cell(r->result, &r->task[i], mc_mistake_chosen(r->options->sidecars, k),
+                             &r->cell[(size_t)i * r->ways + k], error);
+        }
+    }
+    return status;
+}
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static mc_status run(runner *r, mc_error *error)
+{
+    double start = now_seconds();
+    mc_status status = make_tasks(r, error);
+    status = status == MC_OK ? find_required(r, error) : status;
+    if (status != MC_OK) {
+        return status;
+    }
+    r->cell = calloc((size_t)r->task_count * r->ways, sizeof *r->cell);
+    r->finished = calloc(r->task_count, sizeof *r->finished);
+    if (r->cell == NULL || r->finished == NULL) {
+        return no_memory(error);
+    }
+    mc_run_identity(r->options, &r->result->importers, r->identity, sizeof r->identity);
+    if (r->options->results != NULL) {
+        status = open_results(r, error);
+    }
+    if (status == MC_OK) {
+        tell(r);
+        status =
+            mc_tasks_run(r->task_count, r->options->jobs, wanted, task_name, work, done, r, error);
+    }
+    status = status == MC_OK ? collect(r, error) : status;
+    r->result->tasks = r->task_count;
+    r->result->seconds = now_seconds() - start;
+    return status;
+}
+
+mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error *error)
+{
+    assert(result->cell == NULL);
+    assert(options->shards == 0 || (options->shard >= 1 && options->shard <= options->shards));
+    runner r = {.options = options, .result = result, .results = -1};
+    r.ways = mc_mistake_count(options->sidecars);
+    result->sidecars = options->sidecars;
+    result->seed = options->seed;
+    result->shard = options->shard;
+    result->shards = options->shards;
+    result->page_size = options->page_size;
+    mc_status status = mc_importers_parse(options->importers, &result->importers, error);
+    char *scratch = NULL;
+    status = status == MC_OK ? mc_importers_scratch(&result->importers, &scratch, error) : status;
+    status = status == MC_OK ? run(&r, error) : status;
+    mc_importers_remove_scratch(scratch);
+    if (r.cell != NULL) {
+        free_cells(r.cell, r.task_count * r.ways);
+    }
+    free(r.cell);
+    free(r.finished);
+    free(r.task);
+    mc_arena_free(&r.arena);
+    if (r.results >= 0) {
+        (void)close(r.results);
+    }
+    if (status != MC_OK) {
+        mc_run_free(result);
+    }
+    return status;
+}
+
+void mc_run_free(mc_run_result *result)
+{
+    for (uint32_t i = 0; i < result->cell_count; i++) {
+        mc_cell_free(&result->cell[i].cell);
+    }
+    free(result->cell);
+    mc_importers_free(&result->importers);
+    memset(result, 0, sizeof *result);
+}
