@@ -99,8 +99,19 @@ void mc_corpus_sentence(const char *signature, char *out, size_t size)
     if (handed != NULL) {
         *handed++ = '\0';
     }
+    char *defect = strchr(part[VERDICT], '/');
+    if (defect != NULL) {
+        *defect++ = '\0';
+    }
+    if (strcmp(part[WHO], "control breaks its promise") == 0) {
+        (void)snprintf(part[WHO], sizeof part[WHO], "SQLite itself");
+    }
     write_moment(part[KIND], moment, sizeof moment);
     write_result(part, result, sizeof result);
+    if (defect != NULL) {
+        size_t length = strlen(result);
+        (void)snprintf(result + length, sizeof result - length, ", its known defect %s", defect);
+    }
     bool kv = strncmp(part[CRASH], "kv", 2) == 0;
     if (strcmp(part[KIND], "found") == 0) {
         (void)snprintf(out, size, "A %s found in the field; %s.", kv ? "v1 store" : "database",
