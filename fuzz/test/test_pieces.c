@@ -10,7 +10,7 @@ static void test_added_pieces_are_read_back(void **state)
 {
     (void)state;
     static const mc_piece_tag tags[] = {MC_PIECE_MAIN, MC_PIECE_WAL, MC_PIECE_MAIN, MC_PIECE_CRASH};
-    uint8_t content[300];
+    uint8_t content[300 + 3];
     for (size_t i = 0; i < sizeof content; i++) {
         content[i] = (uint8_t)(i * 7);
     }
