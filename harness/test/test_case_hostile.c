@@ -55,7 +55,7 @@ static void damaged_files_are_judged_or_refused(void **unused)
         size_t size;
         uint8_t *data = (uint8_t *)program_read(paths[p], &size);
         assert_int_equal(judge_bytes(data, size), MC_OK);
-        size_t step = size / (SANITIZED ? 60 : 300) + 1;
+        size_t step = size / (SANITIZED ? 30 : 300) + 1;
         uint32_t refused = 0;
         for (size_t at = 0; at < size; at += at < 40 ? 1 : step) {
             uint8_t kept = data[at];
@@ -88,8 +88,8 @@ static void flip_entry(const items *from, const char *name, bool must_be_judged)
 {
     items all = copy_of(from);
     item *one = items_find(&all, name);
-    size_t step = one->size / (SANITIZED ? 40 : 200) + 1;
-    for (size_t at = 0; at < one->size; at += at < 120 ? 1 : step) {
+    size_t step = one->size / (SANITIZED ? 20 : 200) + 1;
+    for (size_t at = 0; at < one->size; at += at < (SANITIZED ? 24 : 120) ? 1 : step) {
         char kept = one->data[at];
         one->data[at] = (char)(at % 2 == 0 ? ~kept : kept + 1);
         mc_status status = judge_items(&all);
