@@ -18,7 +18,7 @@
 
 enum { ARENA_BYTES = 64 << 20, CRASH_HEADER_BYTES = 3 };
 
-const mc_crash_rules mc_crash_rules_true = {mc_recover_files, mc_promise_of};
+const mc_crash_rules mc_crash_rules_true = {&mc_importer_recover, mc_promise_of};
 
 /* What was made of one state: SQLite's answer is freed once recover's was compared with it. */
 typedef struct answer {
@@ -217,20 +217,33 @@ static bool ask_store(mc_crashed *state, mc_kv_build build, mc_trace *trace, mc_
     return vfs != NULL;
 }
 
-/* The files of a state, as recover reads them. */
-static mc_status view(const mc_crashed *state, mc_arena *arena, mc_files *files, mc_error *error)
+/* A state as importers read it. */
+static mc_status view(const mc_crashed *state, mc_arena *arena, mc_input *out, mc_error *error)
 {
+    *out = (mc_input){.kind = state->is_kv ? MC_INPUT_STORE : MC_INPUT_FILES};
     if (!state->is_kv) {
-        mc_disk_files(&state->disk, "main.db", files);
+        mc_disk_files(&state->disk, "main.db", &out->files);
         return MC_OK;
     }
     mc_pair *pair = mc_arena_calloc(arena, state->store.count + 1, sizeof *pair);
-    mc_store store;
     if (pair == NULL) {
         return mc_fail(error, MC_NO_MEMORY, "no-memory", "no memory for the pairs of a store");
     }
-    mc_kvstore_view(&state->store, pair, &store);
-    return mc_v1_files(&store, arena, files, error);
+    mc_kvstore_view(&state->store, pair, &out->store);
+    return MC_OK;
+}
+
+/* Its files, those that the v1 VFS shows of a store. */
+static mc_status view_files(const mc_crashed *state, mc_arena *arena, mc_files *out,
+                            mc_error *error)
+{
+    mc_input input;
+    mc_status status = view(state, arena, &input, error);
+    if (status == MC_OK && state->is_kv) {
+        return mc_v1_files(&input.store, arena, out, error);
+    }
+    *out = input.files;
+    return status;
 }
 
 /* Recovers a state both ways. False when there is no memory or, with a report, they disagree. */
@@ -238,16 +251,16 @@ static bool recover(execution *x, int depth, mc_crashed *state, mc_trace *trace,
 {
     mc_arena *arena = &answer_arena[depth];
     mc_stock stock;
-    mc_files files;
+    mc_input input;
     mc_arena_reset(arena);
     *out = (answer){0};
     if (!(state->is_kv ? ask_store(state, x->c.options.record.kv_build, trace, &stock)
                        : ask_disk(state, trace, &stock))) {
         return false;
     }
-    out->status = view(state, arena, &files, &out->error);
+    out->status = view(state, arena, &input, &out->error);
     if (out->status == MC_OK) {
-        out->status = x->rules->recover(&files, arena, &out->import, &out->error);
+        out->status = x->rules->recover->import(&input, arena, &out->import, &out->error);
     }
     char problem[512] = "";
     const char *kind = "";
@@ -346,7 +359,7 @@ static bool judge(execution *x, const mc_crashed *state, const answer *a)
     mc_error error;
     uint32_t begun = 0;
     if (classes == NULL || !classify(x, a, classes, &outcome) ||
-        view(state, &work_arena, &files, &error) != MC_OK) {
+        view_files(state, &work_arena, &files, &error) != MC_OK) {
         return false;
     }
     count_commits(report, &x->c.trace);

@@ -68,7 +68,7 @@ typedef struct mc_crash_report {
 
 /* The parts of the property that a test exchanges for broken ones. */
 typedef struct mc_crash_rules {
-    mc_status (*recover)(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error);
+    const mc_importer *recover; /* gets files, or a v1 store: their recoveries differ */
     mc_promise (*promise)(mc_mode mode, mc_sync sync, const char *crash, uint32_t databases,
                           const char **source);
 } mc_crash_rules;

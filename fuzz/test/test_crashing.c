@@ -252,21 +252,60 @@ static void what_is_known_comes_out_unforced(void **unused)
     }
 }
 
-static mc_status main_alone(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error)
+static mc_status main_alone(const mc_input *given, mc_arena *arena, mc_import *out, mc_error *error)
 {
-    mc_files bare = *files;
-    bare.journal = (mc_file){0};
-    bare.wal = (mc_file){0};
-    return mc_recover_files(&bare, arena, out, error);
+    mc_input bare = *given;
+    bare.files.journal = (mc_file){0};
+    bare.files.wal = (mc_file){0};
+    return mc_importer_recover.import(&bare, arena, out, error);
 }
+
+static const mc_importer forgetful = {.import = main_alone};
 
 static int calls; /* each input with two crashes is recovered twice */
 
-static mc_status main_alone_the_second_time(const mc_files *files, mc_arena *arena, mc_import *out,
+static mc_status main_alone_the_second_time(const mc_input *given, mc_arena *arena, mc_import *out,
                                             mc_error *error)
 {
     calls++;
-    return (calls % 2 == 0 ? main_alone : mc_recover_files)(files, arena, out, error);
+    return (calls % 2 == 0 ? main_alone : mc_importer_recover.import)(given, arena, out, error);
+}
+
+static const mc_importer forgetful_later = {.import = main_alone_the_second_time};
+
+static int stores;
+
+static mc_status count_stores(const mc_input *given, mc_arena *arena, mc_import *out,
+                              mc_error *error)
+{
+    stores += given->kind == MC_INPUT_STORE;
+    return mc_importer_recover.import(given, arena, out, error);
+}
+
+static const mc_importer counting = {.import = count_stores};
+
+/* Promise: recover gets a v1 store as the store that it is, for its VFS recovers otherwise than
+ * files are recovered (core/recover.c), and files as files. */
+static void recover_gets_what_the_crash_left(void **unused)
+{
+    (void)unused;
+    static const struct {
+        uint8_t model;
+        int stores;
+    } cases[] = {{0, 0}, {3, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const uint8_t options[] = {MC_MODE_DELETE, MC_SYNC_FULL, 0, 0, 8, cases[i].model, 0, 0};
+        const uint8_t program[] = {0, 1, 1, 1};
+        input in = {.size = 0};
+        add(&in, MC_PIECE_OPTIONS, options, sizeof options);
+        add(&in, MC_PIECE_PROGRAM, program, sizeof program);
+        const mc_crash_rules rules = {&counting, mc_promise_of};
+        mc_crash_report report;
+        stores = 0;
+        assert_true(mc_crash_run(in.data, in.size, &rules, &report));
+        assert_string_equal(report.signature, "");
+        assert_int_equal(stores, cases[i].stores);
+    }
 }
 
 static mc_promise clean_always(mc_mode mode, mc_sync sync, const char *crash, uint32_t databases,
@@ -315,10 +354,10 @@ static void planted_defects_are_noticed(void **unused)
     char signature[96];
     static const mc_mode modes[] = {MC_MODE_DELETE, MC_MODE_TRUNCATE, MC_MODE_PERSIST, MC_MODE_WAL};
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        const mc_crash_rules forgets = {main_alone, mc_promise_of};
+        const mc_crash_rules forgets = {&forgetful, mc_promise_of};
         assert_true(breaches(modes[i], MC_SYNC_FULL, NULL, false, &forgets, signature) > 0);
         assert_string_equal(signature, "page-content");
-        const mc_crash_rules later = {main_alone_the_second_time, mc_promise_of};
+        const mc_crash_rules later = {&forgetful_later, mc_promise_of};
         calls = 0;
         assert_true(breaches(modes[i], MC_SYNC_FULL, NULL, true, &later, signature) > 0);
         assert_string_equal(signature, "again-page-content");
@@ -327,7 +366,7 @@ static void planted_defects_are_noticed(void **unused)
         assert_int_equal(
             breaches(modes[i], MC_SYNC_FULL, "psow", true, &mc_crash_rules_true, signature), 0);
     }
-    const mc_crash_rules strict = {mc_recover_files, clean_always};
+    const mc_crash_rules strict = {&mc_importer_recover, clean_always};
     assert_true(breaches(MC_MODE_DELETE, MC_SYNC_FULL, "psow", false, &strict, signature) > 0);
     assert_string_equal(signature, "promise-stale-delete-psow");
     assert_true(breaches(MC_MODE_WAL, MC_SYNC_NORMAL, "psow", false, &strict, signature) > 0);
@@ -375,6 +414,7 @@ int main(void)
         cmocka_unit_test(every_statement_runs_anywhere),
         cmocka_unit_test(what_is_known_comes_out_unforced),
         cmocka_unit_test(planted_defects_are_noticed),
+        cmocka_unit_test(recover_gets_what_the_crash_left),
         cmocka_unit_test(an_input_becomes_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,7 +120,6 @@ void mc_judging_signature(const mc_judging *judging, const mc_crash *crash, cons
                           const mc_verdict *verdict, const mc_outcome *outcome, const char *defect,
                           char out[MC_SIGNATURE_MAX]);
 
-/* "inplace/delete/full/kill/57+4096": the name under which a state can be asked for again. */
 /* "inplace/delete/full/kill/57+4096@no-journal": the name under which a state can be asked for
  * again. */
 void mc_judging_state_id(const mc_judging *judging, const mc_crash *crash, char *out, size_t size);
