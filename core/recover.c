@@ -29,6 +29,7 @@ typedef struct recovery {
     const mc_files *files;
     mc_arena *arena;
     mc_error *error;
+    uint64_t main_max; /* bytes that the VFS lets main have */
     mc_journal journal;
     mc_wal wal;
     uint64_t main_left; /* bytes of main that playback leaves in place */
@@ -53,19 +54,25 @@ static uint32_t pages_in(uint64_t size, uint32_t page_size)
 }
 
 /* Step 1 as sizes (pager.c pager_truncate; pager_playback_one_page writes whole pages). */
-static void size_after_playback(recovery *r)
+static mc_status size_after_playback(recovery *r)
 {
     const mc_journal *journal = &r->journal;
     r->main_size = mc_journal_file_size(&r->files->main);
     r->main_left = r->main_size;
     if (!journal->resizes) {
-        return;
+        return MC_OK;
     }
     uint64_t original_size = (uint64_t)journal->original_pages * journal->page_size;
     if (r->main_size > original_size) {
         r->main_left = original_size;
         r->main_size = original_size;
     } else if (r->main_size + journal->page_size <= original_size) {
+        if (original_size > r->main_max) {
+            return mc_fail(r->error, MC_REFUSED, "metadata-size",
+                           "journal: offset 16: %" PRIu32 " pages of %" PRIu32
+                           " bytes are more than a v1 file can have",
+                           journal->original_pages, journal->page_size);
+        }
         r->main_size = original_size; /* grown only by whole pages: a lesser gap is left */
     }
     for (size_t i = 0; i < journal->record_count; i++) {
@@ -74,6 +81,7 @@ static void size_after_playback(recovery *r)
             r->main_size = end;
         }
     }
+    return MC_OK;
 }
 
 /* The last record of page 1, or null. */
@@ -274,7 +282,10 @@ static mc_status read_sidecars(recovery *r, bool *any)
     if (status != MC_OK) {
         return status;
     }
-    size_after_playback(r);
+    status = size_after_playback(r);
+    if (status != MC_OK) {
+        return status;
+    }
     /* SQLite still counts in the page size that it found in main before playback. */
     uint32_t assumed = mc_dbheader_assumed_page_size(files->main.data, files->main.size);
     *any = pages_in(r->main_size, assumed) > 0;
@@ -295,14 +306,15 @@ static uint32_t sidecars_of(const mc_files *files)
            (files->shm.exists ? (uint32_t)MC_SIDECAR_SHM : 0);
 }
 
-mc_status mc_recover_files(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error)
+static mc_status recover(const mc_files *files, uint64_t main_max, mc_arena *arena, mc_import *out,
+                         mc_error *error)
 {
     out->image = (mc_image){0};
     out->sidecars = sidecars_of(files);
     if (!files->main.exists) {
         return mc_fail(error, MC_REFUSED, "main-missing", "main: no such file");
     }
-    recovery r = {.files = files, .arena = arena, .error = error};
+    recovery r = {.files = files, .arena = arena, .error = error, .main_max = main_max};
     bool any;
     mc_status status = read_sidecars(&r, &any);
     if (status != MC_OK || !any) {
@@ -321,6 +333,11 @@ mc_status mc_recover_files(const mc_files *files, mc_arena *arena, mc_import *ou
         out->image = (mc_image){r.page_size, r.page_count, r.page};
     }
     return status;
+}
+
+mc_status mc_recover_files(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error)
+{
+    return recover(files, UINT64_MAX, arena, out, error);
 }
 
 mc_status mc_recover_page_count(const uint8_t *page1, uint32_t page_size, uint32_t file_pages,
@@ -382,7 +399,7 @@ static mc_status uncover(const mc_store *store, mc_files *files, mc_arena *arena
         return status;
     }
     uint64_t size = (uint64_t)journal.original_pages * journal.page_size;
-    if (files->main.size + journal.page_size > size) {
+    if (files->main.size + journal.page_size > size || size > MC_V1_FILE_BYTES_MAX) {
         return MC_OK;
     }
     status = mc_v1_show(main, MC_V1_MAIN, size, arena, &files->main, error);
@@ -410,7 +427,7 @@ static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, 
     if (status == MC_OK) {
         status = uncover(&input->store, &files, arena, error);
     }
-    return status == MC_OK ? mc_recover_files(&files, arena, out, error) : status;
+    return status == MC_OK ? recover(&files, MC_V1_FILE_BYTES_MAX, arena, out, error) : status;
 }
 
 const mc_importer mc_importer_recover = {
