@@ -436,6 +436,30 @@ static void playback_uncovers_chunks(void **unused)
     stock_free(&state);
 }
 
+/* Promise: the page size of a journal that states none is the one that SQLite found in main before
+ * playback, also where playback uncovers a header that states another. */
+static void uncovered_header_comes_too_late(void **unused)
+{
+    (void)unused;
+    stock_state state = {0};
+    forge_journal header = forge_good_header(&base);
+    header.sector_size = 4096;
+    forge_crash(&base, &header, &state);
+    stock_resize(&state.file[STOCK_JOURNAL], 4096);
+    memset(state.file[STOCK_JOURNAL].data + 24, 0, 4);
+    uint8_t stated[2];
+    memcpy(stated, base.before.data + 16, sizeof stated);
+    memcpy(base.before.data + 16, "\x00\x01", sizeof stated); /* 65536 */
+    for (uint64_t size = 1; size < 40; size++) {
+        mc_arena arena = {.limit_bytes = STOCK_ARENA_BYTES};
+        mc_import out = {0};
+        (void)compare_store(size, &state.file[STOCK_JOURNAL], &arena, &out);
+        mc_arena_free(&arena);
+    }
+    memcpy(base.before.data + 16, stated, sizeof stated);
+    stock_free(&state);
+}
+
 /* Promise: a v1 journal shorter than the VFS's sector restores nothing. */
 static void short_journals_restore_nothing(void **unused)
 {
@@ -523,6 +547,7 @@ int main(void)
         cmocka_unit_test(playback_uncovers_chunks),
         cmocka_unit_test(short_journals_restore_nothing),
         cmocka_unit_test(playback_stays_in_chunks),
+        cmocka_unit_test(uncovered_header_comes_too_late),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
