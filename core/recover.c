@@ -302,6 +302,14 @@ static uint32_t sidecars_of(const mc_files *files)
            (files->shm.exists ? (uint32_t)MC_SIDECAR_SHM : 0);
 }
 
+/* The sidecars that changed something: of a hot journal without a good first header SQLite makes
+ * nothing but a free place in the folder. */
+static uint32_t used_of(const recovery *r)
+{
+    return (r->journal.hot && r->journal.resizes ? (uint32_t)MC_SIDECAR_JOURNAL : 0) |
+           (r->wal.commit_frames > 0 ? (uint32_t)MC_SIDECAR_WAL : 0);
+}
+
 /* A recovery of `files`, their journal read. */
 static mc_status begin(recovery *r, const mc_files *files, uint64_t main_max, mc_arena *arena,
                        mc_error *error)
@@ -336,13 +344,22 @@ static mc_status finish(recovery *r, mc_import *out)
     return status;
 }
 
-mc_status mc_recover_files(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error)
+static mc_status recover_files(const mc_files *files, mc_arena *arena, mc_import *out,
+                               uint32_t *used, mc_error *error)
 {
     recovery r;
     out->image = (mc_image){0};
     out->sidecars = sidecars_of(files);
     mc_status status = begin(&r, files, UINT64_MAX, arena, error);
-    return status == MC_OK ? finish(&r, out) : status;
+    status = status == MC_OK ? finish(&r, out) : status;
+    *used = used_of(&r);
+    return status;
+}
+
+mc_status mc_recover_files(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error)
+{
+    uint32_t used;
+    return recover_files(files, arena, out, &used, error);
 }
 
 mc_status mc_recover_page_count(const uint8_t *page1, uint32_t page_size, uint32_t file_pages,
@@ -407,8 +424,8 @@ static mc_status uncover(const mc_store *store, const recovery *r, mc_file *main
     return status;
 }
 
-static mc_status import_store(const mc_store *store, mc_arena *arena, mc_import *out,
-                              mc_error *error)
+static mc_status recover_store(const mc_store *store, mc_arena *arena, mc_import *out,
+                               uint32_t *used, mc_error *error)
 {
     recovery r;
     mc_files files;
@@ -430,13 +447,23 @@ static mc_status import_store(const mc_store *store, mc_arena *arena, mc_import 
     if (status == MC_OK) {
         status = uncover(store, &r, &files.main);
     }
-    return status == MC_OK ? finish(&r, out) : status;
+    status = status == MC_OK ? finish(&r, out) : status;
+    *used = used_of(&r);
+    return status;
+}
+
+mc_status mc_recover(const mc_input *input, mc_arena *arena, mc_import *out, uint32_t *used,
+                     mc_error *error)
+{
+    *used = 0;
+    return input->kind == MC_INPUT_FILES ? recover_files(&input->files, arena, out, used, error)
+                                         : recover_store(&input->store, arena, out, used, error);
 }
 
 static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error)
 {
-    return input->kind == MC_INPUT_FILES ? mc_recover_files(&input->files, arena, out, error)
-                                         : import_store(&input->store, arena, out, error);
+    uint32_t used;
+    return mc_recover(input, arena, out, &used, error);
 }
 
 const mc_importer mc_importer_recover = {

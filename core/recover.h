@@ -27,7 +27,12 @@ mc_status mc_recover_page_count(const uint8_t *page1, uint32_t page_size, uint32
  *   metadata-size  of a v1 store: playback would make main longer than its VFS can */
 mc_status mc_recover_files(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error);
 
-/* The importer `recover`: the above for files, and for a v1 store the files that its VFS shows. */
+/* The same for files or a v1 store, which recovers as SQLite does through the v1 VFS. `*used`:
+ * MC_SIDECAR_... of the sidecars that say what the image is, the others being stale. */
+mc_status mc_recover(const mc_input *input, mc_arena *arena, mc_import *out, uint32_t *used,
+                     mc_error *error);
+
+/* The importer `recover`. */
 extern const mc_importer mc_importer_recover;
 
 #endif
