@@ -12,6 +12,7 @@
 #ifndef MIDCOMMIT_CRASHSIM_MEMVFS_H
 #define MIDCOMMIT_CRASHSIM_MEMVFS_H
 
+#include "crashsim/reads.h"
 #include "crashsim/trace.h"
 
 typedef struct mc_memvfs mc_memvfs;
@@ -19,6 +20,7 @@ typedef struct mc_memvfs mc_memvfs;
 typedef struct mc_memvfs_options {
     mc_disk *disk;
     mc_trace *trace;           /* null: do not record; its file numbers are those of `disk` */
+    mc_reads *reads; /* null: do not note; what is read of `disk`, by its file numbers */
     const uint32_t *statement; /* where the recorder keeps the running statement's index; or null */
     uint64_t seed;
     int device_characteristics; /* 0: SQLITE_IOCAP_POWERSAFE_OVERWRITE; not BATCH_ATOMIC */

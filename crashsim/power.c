@@ -566,6 +566,25 @@ static uint8_t garbage_at(uint64_t at)
     return (uint8_t)(at * 167 + 13);
 }
 
+void mc_power_put_cell(const mc_power_cell *cell, uint8_t choice, uint64_t from, uint64_t to,
+                       uint8_t *out)
+{
+    uint32_t most = cell->alternatives - 1u;
+    uint32_t chosen = choice < most ? choice : most;
+    if (chosen == most) {
+        uint64_t first = cell->from > from ? cell->from : from;
+        uint64_t end = cell->to < to ? cell->to : to;
+        if (first < end) {
+            memcpy(out + (first - from), cell->data + (first - cell->from), (size_t)(end - first));
+        }
+    } else if (chosen == 1) {
+        uint64_t end = cell->unit_to < to ? cell->unit_to : to;
+        for (uint64_t at = cell->unit_from > from ? cell->unit_from : from; at < end; at++) {
+            out[at - from] = garbage_at(at);
+        }
+    }
+}
+
 void mc_power_bytes(const mc_power_file *file, const uint8_t *choice, uint64_t from, uint64_t to,
                     uint8_t *out)
 {
@@ -578,22 +597,7 @@ void mc_power_bytes(const mc_power_file *file, const uint8_t *choice, uint64_t f
         out[at - from] = file->garbage ? garbage_at(at) : 0;
     }
     for (uint32_t i = 0; i < file->cell_count; i++) {
-        const mc_power_cell *cell = &file->cell[i];
-        uint32_t most = cell->alternatives - 1u;
-        uint32_t chosen = choice[i] < most ? choice[i] : most;
-        if (chosen == most) {
-            uint64_t first = cell->from > from ? cell->from : from;
-            uint64_t end = cell->to < to ? cell->to : to;
-            if (first < end) {
-                memcpy(out + (first - from), cell->data + (first - cell->from),
-                       (size_t)(end - first));
-            }
-        } else if (chosen == 1) {
-            uint64_t end = cell->unit_to < to ? cell->unit_to : to;
-            for (uint64_t at = cell->unit_from > from ? cell->unit_from : from; at < end; at++) {
-                out[at - from] = garbage_at(at);
-            }
-        }
+        mc_power_put_cell(&file->cell[i], choice[i], from, to, out);
     }
 }
 

@@ -112,6 +112,10 @@ enum { MC_POWER_UNCHOSEN = 0xff };
 void mc_power_bytes(const mc_power_file *file, const uint8_t *choice, uint64_t from, uint64_t to,
                     uint8_t *out);
 
+/* What one cell does to bytes [from, to), which are `out`. */
+void mc_power_put_cell(const mc_power_cell *cell, uint8_t choice, uint64_t from, uint64_t to,
+                       uint8_t *out);
+
 /* The trace up to a crash point, as what is durable and what is pending. It only goes forward. */
 typedef struct mc_power mc_power;
 
