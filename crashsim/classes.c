@@ -360,6 +360,18 @@ static bool open_cells(walking *w, const mc_read *read, uint32_t cells[CELLS_MAX
     return true;
 }
 
+static bool begins_with_path(const walking *w)
+{
+    const mc_reads *reads = &w->walk->reads;
+    bool same = reads->count >= w->depth;
+    for (size_t i = 0; same && i < w->depth; i++) {
+        const mc_read *a = &reads->read[i];
+        const mc_read *b = &w->path[i];
+        same = a->kind == b->kind && a->file == b->file && a->from == b->from && a->to == b->to;
+    }
+    return same;
+}
+
 /* Runs the reader on one state and grows the trie by what it read behind the present path, whose
  * last edge, if there is one, has no node yet. */
 static mc_status grow(walking *w, uint32_t from, mc_hash128 label, uint32_t *out)
@@ -367,10 +379,10 @@ static mc_status grow(walking *w, uint32_t from, mc_hash128 label, uint32_t *out
     mc_walk *walk = w->walk;
     mc_trie *trie = walk->trie;
     uint32_t end;
-    if (!mc_states_show(walk->states, walk->disk, walk->shown)) {
+    if (!mc_states_show(walk->states, walk->disk, *walk->shown)) {
         return no_memory(w);
     }
-    walk->shown = true;
+    *walk->shown = true;
     mc_reads_begin(&walk->reads);
     mc_status status =
         walk->reader->run(walk->reader->context, walk->disk, &walk->reads, &end, w->error);
@@ -382,8 +394,7 @@ static mc_status grow(walking *w, uint32_t from, mc_hash128 label, uint32_t *out
     if (walk->reads.failed) {
         return no_memory(w);
     }
-    if (walk->reads.count < w->depth ||
-        (w->depth > 0 && memcmp(walk->reads.read, w->path, w->depth * sizeof *w->path) != 0)) {
+    if (!begins_with_path(w)) {
         return mc_fail(w->error, MC_IO, "not-deterministic",
                        "power: two states alike in %zu reads were read otherwise", w->depth);
     }

@@ -50,6 +50,7 @@ typedef struct mc_walk {
     const mc_reader *reader;
     mc_states *states;
     mc_disk *disk;      /* shows states to the reader; file numbers as those of `states` */
+    bool *shown;        /* it holds one of these states already, whatever the choices were */
     uint64_t runs_left; /* of the reader; at 0, what the trie does not know stays unresolved */
     /* A class: its end, the states of it being those of `states` now. */
     mc_status (*leaf)(void *context, uint32_t end, mc_error *error);
@@ -57,7 +58,6 @@ typedef struct mc_walk {
     mc_status (*unresolved)(void *context, mc_error *error);
     void *context;
     mc_reads reads; /* working memory, as the rest */
-    bool shown;     /* `disk` holds these states but for some cells */
 } mc_walk;
 
 /* Walks all classes of walk->states, whose choices are as before when it returns. */

@@ -39,7 +39,7 @@ int mc_memfile_record(const mc_memvfs *vfs, mc_op op)
 /* Where reads and changes of this file are noted, or null. */
 static mc_reads *reads_of(const mc_memfile *file)
 {
-    return file->disk == file->vfs->options.disk ? file->vfs->options.reads : NULL;
+    return file->disk == file->vfs->options.disk ? file->vfs->reads : NULL;
 }
 
 static int record_of(const mc_memfile *file, mc_op op)

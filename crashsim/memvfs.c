@@ -75,8 +75,8 @@ static int open_named(mc_memvfs *vfs, const char *name, mc_memfile *file, int fl
         return SQLITE_CANTOPEN;
     }
     bool exists = disk->file[number].exists;
-    if (vfs->options.reads != NULL) {
-        mc_reads_exists(vfs->options.reads, number);
+    if (vfs->reads != NULL) {
+        mc_reads_exists(vfs->reads, number);
     }
     if (exists ? (flags & SQLITE_OPEN_EXCLUSIVE) != 0 : !create) {
         return SQLITE_CANTOPEN;
@@ -90,8 +90,8 @@ static int open_named(mc_memvfs *vfs, const char *name, mc_memfile *file, int fl
     if (file->node == NULL || !mc_disk_create(disk, number)) {
         return SQLITE_IOERR_NOMEM;
     }
-    if (!exists && vfs->options.reads != NULL) {
-        mc_reads_renewed(vfs->options.reads, number);
+    if (!exists && vfs->reads != NULL) {
+        mc_reads_renewed(vfs->reads, number);
     }
     return exists ? SQLITE_OK
                   : mc_memfile_record(vfs, (mc_op){.kind = MC_OP_CREATE, .file = number});
@@ -120,7 +120,7 @@ static int mem_delete(sqlite3_vfs *base, const char *name, int dir_sync)
     mc_memvfs *vfs = (mc_memvfs *)base;
     mc_disk *disk = vfs->options.disk;
     uint16_t number = mc_disk_find(disk, name);
-    mc_reads *reads = number == MC_DISK_NONE ? NULL : vfs->options.reads;
+    mc_reads *reads = number == MC_DISK_NONE ? NULL : vfs->reads;
     if (reads != NULL) {
         mc_reads_exists(reads, number);
     }
@@ -140,12 +140,12 @@ static int mem_delete(sqlite3_vfs *base, const char *name, int dir_sync)
 
 static int mem_access(sqlite3_vfs *base, const char *name, int flags, int *out)
 {
-    const mc_memvfs_options *options = &((const mc_memvfs *)base)->options;
-    const mc_disk *disk = options->disk;
+    const mc_memvfs *vfs = (const mc_memvfs *)base;
+    const mc_disk *disk = vfs->options.disk;
     uint16_t number = mc_disk_find(disk, name);
-    if (options->reads != NULL && number != MC_DISK_NONE) {
-        mc_reads_exists(options->reads, number);
-        mc_reads_size(options->reads, number);
+    if (vfs->reads != NULL && number != MC_DISK_NONE) {
+        mc_reads_exists(vfs->reads, number);
+        mc_reads_size(vfs->reads, number);
     }
     bool exists = number != MC_DISK_NONE && disk->file[number].exists;
     if (exists && flags == SQLITE_ACCESS_EXISTS) {
@@ -236,6 +236,11 @@ mc_memvfs *mc_memvfs_open(const mc_memvfs_options *options)
 const char *mc_memvfs_name(const mc_memvfs *vfs)
 {
     return vfs->name;
+}
+
+void mc_memvfs_note(mc_memvfs *vfs, mc_reads *reads)
+{
+    vfs->reads = reads;
 }
 
 void mc_memvfs_drop_shm(mc_memvfs *vfs)

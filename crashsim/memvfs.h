@@ -20,7 +20,6 @@ typedef struct mc_memvfs mc_memvfs;
 typedef struct mc_memvfs_options {
     mc_disk *disk;
     mc_trace *trace;           /* null: do not record; its file numbers are those of `disk` */
-    mc_reads *reads; /* null: do not note; what is read of `disk`, by its file numbers */
     const uint32_t *statement; /* where the recorder keeps the running statement's index; or null */
     uint64_t seed;
     int device_characteristics; /* 0: SQLITE_IOCAP_POWERSAFE_OVERWRITE; not BATCH_ATOMIC */
@@ -31,6 +30,9 @@ typedef struct mc_memvfs_options {
  * its own generator from it; resets that generator. Null without memory. */
 mc_memvfs *mc_memvfs_open(const mc_memvfs_options *options);
 const char *mc_memvfs_name(const mc_memvfs *vfs);
+
+/* From now on, what is read of the disk is noted there, by its file numbers; null: nowhere. */
+void mc_memvfs_note(mc_memvfs *vfs, mc_reads *reads);
 
 /* Forgets locks and shared memory, as when every process that had the files open is gone. All
  * connections must be closed or hold no lock. Restarts time and randomness from the seed. */

@@ -639,6 +639,54 @@ static uint32_t ask_write(const mc_power *p, const mc_power_file *file, uint32_t
     return end;
 }
 
+/* What ask_write asks for the cells of one write, answered by their choices. */
+static uint32_t answer_write(const mc_power *p, const mc_power_file *file, uint32_t first,
+                             const uint8_t *choice, void (*say)(void *, uint32_t), void *context)
+{
+    const mc_power_cell *cell = file->cell;
+    uint32_t end = first;
+    uint32_t free_cells = 0;
+    uint32_t there = 0;
+    bool damages = false;
+    bool damaged = false;
+    while (end < file->cell_count && cell[end].write == cell[first].write) {
+        uint32_t most = cell[end].alternatives - 1u;
+        free_cells += most > 0;
+        damages = damages || most > 1;
+        there += most > 0 && choice[end] >= most;
+        damaged = damaged || (most > 1 && choice[end] == 1);
+        end++;
+    }
+    bool linear = !p->profile->tear_any;
+    bool splits = free_cells > 1 || damages;
+    if (free_cells == 0) {
+        return end;
+    }
+    if (linear || !splits) {
+        say(context, there);
+        return end;
+    }
+    bool torn = damaged || (there > 0 && there < free_cells);
+    say(context, torn ? 1 : there == 0 ? 0 : 2);
+    for (uint32_t i = first; torn && i < end; i++) {
+        uint32_t most = cell[i].alternatives - 1u;
+        if (most > 0) {
+            say(context, choice[i] < most ? choice[i] : most);
+        }
+    }
+    return end;
+}
+
+void mc_power_answers(const mc_power *p, const mc_power_file *file, uint8_t *const *choice,
+                      void (*say)(void *context, uint32_t answer), void *context)
+{
+    for (uint32_t f = 0; f < p->trace->base.file_count; f++) {
+        for (uint32_t i = 0; file[f].exists && i < file[f].cell_count;) {
+            i = answer_write(p, &file[f], i, choice[f], say, context);
+        }
+    }
+}
+
 static bool put_file(const mc_power *p, const mc_power_file *file, uint16_t number, mc_arena *arena,
                      mc_disk *disk)
 {

@@ -133,6 +133,11 @@ size_t mc_power_pending(const mc_power *power);
 mc_status mc_power_lay(mc_power *power, mc_power_choose choose, void *context, mc_arena *arena,
                        mc_power_file *file, mc_error *error);
 
+/* The answers that give the state with these choices of the files' cells: `say` is told each in the
+ * order in which mc_power_state asks for them. Those of METADATA to FILL come before. */
+void mc_power_answers(const mc_power *power, const mc_power_file *file, uint8_t *const *choice,
+                      void (*say)(void *context, uint32_t answer), void *context);
+
 /* Appends one disk state of a crash at `point` (elements [0, point) of the trace have happened) to
  * the empty `disk`; its file numbers are the trace's. Asks `choose` for each thing that is pending
  * and still visible after the choices before it, in a fixed order. `arena` gives working memory.
