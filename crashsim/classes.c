@@ -230,11 +230,13 @@ static void lay_cells(const mc_power_file *file, const uint8_t *chosen, uint8_t 
     }
 }
 
-bool mc_states_show(const mc_states *states, mc_disk *disk, bool again)
+bool mc_states_show(const mc_states *states, mc_disk *disk, bool *shown)
 {
     assert(!disk->logging);
     for (uint32_t i = 0; i < states->file_count; i++) {
         const mc_power_file *file = &states->file[i];
+        bool again = shown[i];
+        shown[i] = true;
         if (!file->exists) {
             if (!again && disk->file[i].exists && !mc_disk_delete(disk, (uint16_t)i)) {
                 return false;
@@ -312,7 +314,9 @@ static bool does_not_matter(walking *w, const mc_read *read, uint32_t number)
     uint64_t to = cell->alternatives > 2 ? cell->unit_to : cell->to;
     from = from > read->from ? from : read->from;
     to = to < read->to ? to : read->to;
-    for (uint32_t i = 0; i < file->cell_count; i++) {
+    uint32_t end = file->block[(to - 1) / MC_POWER_BLOCK_BYTES + 1];
+    for (uint32_t k = file->block[from / MC_POWER_BLOCK_BYTES]; k < end; k++) {
+        uint32_t i = file->by_block[k];
         const mc_power_cell *other = &file->cell[i];
         uint64_t other_from = other->alternatives > 2 ? other->unit_from : other->from;
         uint64_t other_to = other->alternatives > 2 ? other->unit_to : other->to;
@@ -342,7 +346,13 @@ static bool open_cells(walking *w, const mc_read *read, uint32_t cells[CELLS_MAX
     const mc_power_file *file = file_of(w, read);
     uint64_t choices = 1;
     *count = 0;
-    for (uint32_t i = 0; read->kind == MC_READ_BYTES && i < file->cell_count; i++) {
+    if (read->kind != MC_READ_BYTES || file->cell_count == 0 || read->from >= file->size) {
+        return true;
+    }
+    uint64_t last = read->to < file->size ? read->to - 1 : file->size - 1;
+    uint32_t end = file->block[last / MC_POWER_BLOCK_BYTES + 1];
+    for (uint32_t k = file->block[read->from / MC_POWER_BLOCK_BYTES]; k < end; k++) {
+        uint32_t i = file->by_block[k];
         const mc_power_cell *cell = &file->cell[i];
         uint64_t from = cell->alternatives > 2 ? cell->unit_from : cell->from;
         uint64_t to = cell->alternatives > 2 ? cell->unit_to : cell->to;
@@ -379,10 +389,9 @@ static mc_status grow(walking *w, uint32_t from, mc_hash128 label, uint32_t *out
     mc_walk *walk = w->walk;
     mc_trie *trie = walk->trie;
     uint32_t end;
-    if (!mc_states_show(walk->states, walk->disk, *walk->shown)) {
+    if (!mc_states_show(walk->states, walk->disk, walk->shown)) {
         return no_memory(w);
     }
-    *walk->shown = true;
     mc_reads_begin(&walk->reads);
     mc_status status =
         walk->reader->run(walk->reader->context, walk->disk, &walk->reads, &end, w->error);

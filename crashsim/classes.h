@@ -50,7 +50,7 @@ typedef struct mc_walk {
     const mc_reader *reader;
     mc_states *states;
     mc_disk *disk;      /* shows states to the reader; file numbers as those of `states` */
-    bool *shown;        /* it holds one of these states already, whatever the choices were */
+    bool *shown;        /* by file: it holds that already, but for what lies under cells */
     uint64_t runs_left; /* of the reader; at 0, what the trie does not know stays unresolved */
     /* A class: its end, the states of it being those of `states` now. */
     mc_status (*leaf)(void *context, uint32_t end, mc_error *error);
@@ -67,9 +67,9 @@ mc_status mc_classes_walk(mc_walk *walk, mc_error *error);
 void mc_states_count_file(const mc_states *states, uint32_t file, mpz_t count);
 void mc_states_count(const mc_states *states, mpz_t count);
 
-/* Brings `disk` to the state with every open cell there. `again`: it holds one of the same states
- * already, so that only bytes under cells can differ. */
-bool mc_states_show(const mc_states *states, mc_disk *disk, bool again);
+/* Brings `disk` to the state with every open cell there. Only bytes under cells are written to a
+ * file that is shown already; all are when it returns. */
+bool mc_states_show(const mc_states *states, mc_disk *disk, bool *shown);
 
 /* Opens, decides and takes back: sets a cell's choice and what follows for the cells that it is
  * chained to; false if it contradicts what was chosen before, nothing being changed. */

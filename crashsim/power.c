@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_BYTES = 4096, NO_INODE = 0xffffffff };
+enum { BLOCK_BYTES = MC_POWER_BLOCK_BYTES, NO_INODE = 0xffffffff };
 
 typedef enum event_kind { EVENT_NAME, EVENT_SIZE, EVENT_BYTES } event_kind;
 
@@ -49,6 +49,7 @@ struct mc_power {
     bool failed;     /* no memory */
     mc_power_choose choose;
     void *context;
+    size_t metadata_last; /* the element that made the newest ordered metadata that is there */
 };
 
 /* ---- what happened ---- */
@@ -350,25 +351,25 @@ static uint32_t ask(const mc_power *p, mc_power_item item, const event *about, u
     return answer;
 }
 
-/* How much of the ordered metadata is there. Returns the element that made the last of it, or 0. */
-static size_t choose_metadata(mc_power *p)
+void mc_power_metadata(mc_power *p, mc_power_choose choose, void *context)
 {
     uint32_t pending = 0;
+    p->choose = choose;
+    p->context = context;
+    p->metadata_last = 0;
     for (size_t i = 0; i < p->event_count; i++) {
         p->event[i].there = false;
         pending += p->event[i].ordered;
     }
     uint32_t kept = ask(p, MC_POWER_METADATA, NULL, pending + 1);
-    size_t last = 0;
     for (size_t i = 0; i < p->event_count && kept > 0; i++) {
         event *e = &p->event[i];
         if (e->ordered) {
             kept--;
             e->there = true;
-            last = e->op;
+            p->metadata_last = e->op;
         }
     }
-    return last;
 }
 
 /* Where the name of `file` leads on the disk. */
@@ -403,9 +404,8 @@ typedef struct laying {
     mc_power *power;
     mc_power_file *file;
     uint32_t inode;
-    const event *length;  /* the event that gave the chosen length; null: the durable one */
-    uint64_t allocated;   /* bytes from here on lie in blocks that are new */
-    size_t metadata_last; /* the element that made the newest ordered metadata that is there */
+    const event *length; /* the event that gave the chosen length; null: the durable one */
+    uint64_t allocated;  /* bytes from here on lie in blocks that are new */
 } laying;
 
 static bool is_length(const laying *l, const event *e)
@@ -453,7 +453,7 @@ static bool is_forced(const laying *l, const event *e, uint64_t at)
     case MC_POWER_DATA_WITH_SIZE:
         return l->length != NULL && e->op <= l->length->op && at >= l->allocated;
     case MC_POWER_DATA_BEFORE_LATER:
-        return e->op < l->metadata_last;
+        return e->op < l->power->metadata_last;
     }
     return false;
 }
@@ -510,12 +510,35 @@ static size_t cells_at_most(const laying *l)
     return most;
 }
 
+/* Sorts the cells by block. None lies in two. */
+static bool sort_cells(mc_power_file *file, mc_arena *arena)
+{
+    size_t blocks = (size_t)(file->size / BLOCK_BYTES) + 1;
+    uint32_t *first = mc_arena_calloc(arena, blocks + 2, sizeof *first);
+    uint32_t *sorted = mc_arena_alloc(arena, file->cell_count * sizeof *sorted);
+    if (first == NULL || sorted == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < file->cell_count; i++) {
+        first[file->cell[i].from / BLOCK_BYTES + 2]++;
+    }
+    for (size_t b = 1; b <= blocks; b++) {
+        first[b + 1] += first[b];
+    }
+    for (uint32_t i = 0; i < file->cell_count; i++) {
+        sorted[first[file->cell[i].from / BLOCK_BYTES + 1]++] = i;
+    }
+    file->block = first;
+    file->by_block = sorted;
+    return true;
+}
+
 static bool lay_file(laying *l, mc_arena *arena)
 {
     mc_power *p = l->power;
     const inode *node = &p->inode[l->inode];
     mc_power_file *file = l->file;
-    *file = (mc_power_file){.exists = true, .bytes = node->bytes, .inode = l->inode};
+    *file = (mc_power_file){.exists = true, .bytes = node->bytes};
     choose_size(l);
     file->sure = node->durable_size < file->size ? node->durable_size : file->size;
     l->allocated = block_end(node->durable_size);
@@ -539,24 +562,18 @@ static bool lay_file(laying *l, mc_arena *arena)
             break; /* what came later lies in blocks that the file has not got */
         }
     }
-    return true;
+    return file->cell_count == 0 || sort_cells(file, arena);
 }
 
-mc_status mc_power_lay(mc_power *p, mc_power_choose choose, void *context, mc_arena *arena,
-                       mc_power_file *file, mc_error *error)
+mc_status mc_power_lay(mc_power *p, uint16_t number, mc_power_choose choose, void *context,
+                       mc_arena *arena, mc_power_file *file, mc_error *error)
 {
     p->choose = choose;
     p->context = context;
-    size_t metadata_last = choose_metadata(p);
-    for (uint32_t i = 0; i < p->trace->base.file_count; i++) {
-        file[i] = (mc_power_file){0};
-        laying l = {.power = p, .file = &file[i], .metadata_last = metadata_last};
-        l.inode = p->is_shm[i] ? (uint32_t)NO_INODE : choose_name(p, (uint16_t)i);
-        if (l.inode != NO_INODE && !lay_file(&l, arena)) {
-            return fail_memory(error);
-        }
-    }
-    return MC_OK;
+    *file = (mc_power_file){0};
+    laying l = {.power = p, .file = file};
+    l.inode = p->is_shm[number] ? (uint32_t)NO_INODE : choose_name(p, number);
+    return l.inode == NO_INODE || lay_file(&l, arena) ? MC_OK : fail_memory(error);
 }
 
 /* ---- the bytes ---- */
@@ -596,8 +613,13 @@ void mc_power_bytes(const mc_power_file *file, const uint8_t *choice, uint64_t f
     for (uint64_t at = sure; at < to; at++) {
         out[at - from] = file->garbage ? garbage_at(at) : 0;
     }
-    for (uint32_t i = 0; i < file->cell_count; i++) {
-        mc_power_put_cell(&file->cell[i], choice[i], from, to, out);
+    if (file->cell_count == 0 || from == to) {
+        return;
+    }
+    uint32_t end = file->block[(to - 1) / BLOCK_BYTES + 1];
+    for (uint32_t i = file->block[from / BLOCK_BYTES]; i < end; i++) {
+        uint32_t cell = file->by_block[i];
+        mc_power_put_cell(&file->cell[cell], choice[cell], from, to, out);
     }
 }
 
@@ -716,7 +738,10 @@ mc_status mc_power_state(const mc_trace *trace, size_t point, const mc_power_pro
     }
     mc_status status = mc_power_advance(p, point, error);
     if (status == MC_OK) {
-        status = mc_power_lay(p, choose, context, arena, file, error);
+        mc_power_metadata(p, choose, context);
+    }
+    for (uint16_t i = 0; status == MC_OK && i < files; i++) {
+        status = mc_power_lay(p, i, choose, context, arena, &file[i], error);
     }
     for (uint32_t i = 0; status == MC_OK && i < files; i++) {
         uint16_t number = mc_disk_slot(disk, trace->base.file[i].name);

@@ -101,8 +101,13 @@ typedef struct mc_power_file {
     const uint8_t *bytes;
     mc_power_cell *cell;
     uint32_t cell_count;
-    uint32_t inode; /* which of the files that had this name */
+    /* The cells of block b of 4096 bytes, in their order: by_block[block[b]] up to block[b + 1].
+     * Null without cells. */
+    const uint32_t *block;
+    const uint32_t *by_block;
 } mc_power_file;
+
+enum { MC_POWER_BLOCK_BYTES = 4096 };
 
 /* What cell choices mean, by the number of a cell; for one that is not chosen yet the most is
  * taken. */
@@ -127,11 +132,13 @@ mc_status mc_power_advance(mc_power *power, size_t point, mc_error *error);
  * without the WAL index. */
 size_t mc_power_pending(const mc_power *power);
 
-/* Lays out the disk after a choice of all that is METADATA, NAME, SIZE or FILL: `file` has one
- * element for each file of the trace. They point into the trace, into `power`, until it goes on,
- * and into `arena`. */
-mc_status mc_power_lay(mc_power *power, mc_power_choose choose, void *context, mc_arena *arena,
-                       mc_power_file *file, mc_error *error);
+/* Lays out the disk, a part of the choices being made: how much of the ordered metadata is there;
+ * then of one file, which of those it is that had its name, how long, and with what fill. The files
+ * must be laid after the metadata is chosen, in any order; one that is laid points into the trace,
+ * into `power`, until that goes on, and into `arena`. */
+void mc_power_metadata(mc_power *power, mc_power_choose choose, void *context);
+mc_status mc_power_lay(mc_power *power, uint16_t number, mc_power_choose choose, void *context,
+                       mc_arena *arena, mc_power_file *file, mc_error *error);
 
 /* The answers that give the state with these choices of the files' cells: `say` is told each in the
  * order in which mc_power_state asks for them. Those of METADATA to FILL come before. */

@@ -42,6 +42,13 @@ typedef struct share {
     char choice[MC_CHOICE_MAX]; /* of one of them */
 } share;
 
+/* One file as it was laid last at this crash point. */
+typedef struct laid {
+    mc_arena arena;
+    uint32_t end; /* of the digits that are its, and of those before */
+    bool valid;
+} laid;
+
 typedef struct loss {
     mc_judging *j;
     mc_cell *cell;
@@ -49,14 +56,17 @@ typedef struct loss {
     mc_trace trace; /* the judging's, over a base of its own: the judging's disk shows states */
     mc_power *power;
     mc_lazy *lazy;
-    mc_arena arena; /* of one lay-out */
+    mc_arena arena; /* of the state that is shown again */
+    laid *laid;     /* by file */
     mc_arena ends;  /* what the ends hold */
     mc_states states;
-    bool shown; /* the judging's disk holds these states but for some cells */
+    bool *shown; /* by file: the judging's disk holds it, but for some cells */
+    mc_power_file *file;
     uint32_t digit[DIGITS_MAX];
     uint32_t base[DIGITS_MAX]; /* how many alternatives each has */
     uint32_t digits;
     uint32_t asked;
+    uint32_t changed; /* the first digit that is not as it was */
     subject subject[SUBJECTS];
     mc_crash crash;
     char choice[MC_CHOICE_MAX];
@@ -297,7 +307,6 @@ static mc_status run_state(loss *l, uint32_t who, mc_outcome *out, mc_error *err
     if (!mc_states_show(&l->states, &j->trace.base, l->shown)) {
         return no_memory(error);
     }
-    l->shown = true;
     return who == CONTROL ? mc_judging_control(j, out, error)
                           : mc_judging_outcome(j, who, out, error);
 }
@@ -513,7 +522,7 @@ static mc_status walk(loss *l, subject *s, mc_status (*leaf)(void *, uint32_t, m
                  .states = &l->states,
                  .disk = &l->j->trace.base,
                  .runs_left = l->runs_left,
-                 .shown = &l->shown,
+                 .shown = l->shown,
                  .leaf = leaf,
                  .unresolved = unresolved,
                  .context = s};
@@ -648,6 +657,7 @@ static bool step_digits(loss *l)
     while (l->digits > 0) {
         uint32_t last = l->digits - 1;
         if (l->digit[last] + 1 < l->base[last]) {
+            l->changed = last;
             l->digit[last]++;
             return true;
         }
@@ -656,25 +666,41 @@ static bool step_digits(loss *l)
     return false;
 }
 
+static void forget_layout(loss *l)
+{
+    for (uint32_t f = 0; f < l->states.file_count; f++) {
+        l->laid[f].valid = false;
+    }
+}
+
+/* Lays the files that have a digit at or behind the one that changed. */
 static mc_status lay(loss *l, mc_error *error)
 {
-    uint32_t files = l->trace.base.file_count;
-    mc_arena_reset(&l->arena);
-    mc_power_file *file = mc_arena_calloc(&l->arena, files, sizeof *file);
-    l->states = (mc_states){.file = file, .file_count = files};
-    l->states.choice = mc_arena_calloc(&l->arena, files, sizeof *l->states.choice);
+    mc_status status = MC_OK;
     l->asked = 0;
-    l->shown = false;
-    if (file == NULL || l->states.choice == NULL) {
-        return no_memory(error);
+    mc_power_metadata(l->power, next_digit, l);
+    if (l->changed < l->asked) {
+        forget_layout(l);
     }
-    mc_status status = mc_power_lay(l->power, next_digit, l, &l->arena, file, error);
-    for (uint32_t f = 0; status == MC_OK && f < files; f++) {
-        l->states.choice[f] = mc_arena_alloc(&l->arena, 2 * (size_t)file[f].cell_count + 1);
-        if (l->states.choice[f] == NULL) {
-            return no_memory(error);
+    for (uint16_t f = 0; status == MC_OK && f < l->states.file_count; f++) {
+        laid *file = &l->laid[f];
+        mc_power_file *out = &l->file[f];
+        if (file->valid && file->end <= l->changed) {
+            l->asked = file->end;
+        } else {
+            mc_arena_reset(&file->arena);
+            status = mc_power_lay(l->power, f, next_digit, l, &file->arena, out, error);
+            file->end = l->asked;
+            file->valid = true;
+            l->states.choice[f] = mc_arena_alloc(&file->arena, 2 * (size_t)out->cell_count + 1);
+            l->shown[f] = false;
+            if (status == MC_OK && l->states.choice[f] == NULL) {
+                status = no_memory(error);
+            }
         }
-        memset(l->states.choice[f], MC_POWER_UNCHOSEN, file[f].cell_count);
+        if (status == MC_OK) {
+            memset(l->states.choice[f], MC_POWER_UNCHOSEN, out->cell_count);
+        }
     }
     return status;
 }
@@ -718,6 +744,8 @@ static mc_status judge_point(loss *l, mc_error *error)
     mpz_set_ui(l->point_lost, 0);
     l->point_classes = 0;
     l->digits = 0;
+    l->changed = 0;
+    forget_layout(l);
     l->runs_left = l->j->options->budget > 0 ? l->j->options->budget : RUNS_DEFAULT;
     mc_status status;
     do {
@@ -733,9 +761,8 @@ static mc_status show_again(loss *l, const char *choice, mc_error *error)
     mc_disk *disk = &l->j->trace.base;
     mc_choice_reader reader = {.text = choice};
     mc_disk_clear(disk);
-    l->shown = false;
+    memset(l->shown, 0, l->states.file_count * sizeof *l->shown);
     mc_arena_reset(&l->arena);
-    l->states = (mc_states){0};
     return mc_power_state(&l->trace, l->crash.point, l->j->options->power, mc_choice_next, &reader,
                           &l->arena, disk, error);
 }
@@ -854,6 +881,13 @@ static void close_loss(loss *l)
     mpz_clears(l->rest, l->others, l->resolved, l->point_total, l->point_lost, NULL);
     mc_lazy_close(l->lazy);
     mc_power_close(l->power);
+    for (uint32_t f = 0; l->laid != NULL && f < l->trace.base.file_count; f++) {
+        mc_arena_free(&l->laid[f].arena);
+    }
+    free(l->laid);
+    free(l->shown);
+    free(l->file);
+    free(l->states.choice);
     mc_disk_free(&l->trace.base);
     mc_arena_free(&l->arena);
     mc_arena_free(&l->ends);
@@ -872,6 +906,15 @@ static mc_status open_loss(loss *l, mc_error *error)
         mpz_init(l->match[k]);
     }
     bool ok = l->match != NULL && mc_disk_copy(&l->trace.base, &j->trace.base);
+    uint32_t files = ok ? l->trace.base.file_count : 0;
+    l->laid = calloc(files + 1, sizeof *l->laid);
+    l->shown = calloc(files + 1, sizeof *l->shown);
+    l->file = calloc(files + 1, sizeof *l->file);
+    l->states = (mc_states){l->file, calloc(files + 1, sizeof *l->states.choice), files};
+    ok = ok && l->laid != NULL && l->shown != NULL && l->file != NULL && l->states.choice != NULL;
+    for (uint32_t f = 0; ok && f < files; f++) {
+        l->laid[f].arena.limit_bytes = SIZE_MAX / 2;
+    }
     l->power = ok ? mc_power_open(&l->trace, j->options->power) : NULL;
     l->lazy = ok ? mc_lazy_open(&j->history, j->main_slot) : NULL;
     return l->power != NULL && l->lazy != NULL && open_subjects(l) ? MC_OK : no_memory(error);
