@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "fuzz/pool.h"
+
 /* Asked by AddressSanitizer when a process starts; ASAN_OPTIONS goes before it. What was freed
  * stays poisoned for the length of some inputs, not for 256 MiB: memory that is cold each time
  * costs a third of the speed. */
@@ -30,4 +32,5 @@ void mc_fuzz_process(void)
     code = sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
     assert(code == SQLITE_OK);
     (void)code;
+    mc_pool_use();
 }
