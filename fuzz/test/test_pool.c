@@ -58,6 +58,26 @@ static void exactly_the_object_may_be_touched(void **unused)
     }
 }
 
+/* Promise: between neighbours lie 32 bytes of nobody's. */
+static void neighbours_keep_their_distance(void **unused)
+{
+    (void)unused;
+    enum { OBJECTS = 300, SIZE = 48 };
+    uint8_t *object[OBJECTS];
+    for (int i = 0; i < OBJECTS; i++) {
+        object[i] = sqlite3_malloc(SIZE);
+    }
+    for (int i = 0; i < OBJECTS; i++) {
+        for (int k = 1; k <= 32; k++) {
+            assert_true(__asan_address_is_poisoned(object[i] + SIZE - 1 + k));
+            assert_true(__asan_address_is_poisoned(object[i] - k));
+        }
+    }
+    for (int i = 0; i < OBJECTS; i++) {
+        sqlite3_free(object[i]);
+    }
+}
+
 /* Promise: what was freed is not handed out again soon. */
 static void freed_memory_rests(void **unused)
 {
@@ -138,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exactly_the_object_may_be_touched),
+        cmocka_unit_test(neighbours_keep_their_distance),
         cmocka_unit_test(freed_memory_rests),
         cmocka_unit_test(objects_begin_alike),
         cmocka_unit_test(objects_keep_their_bytes),
