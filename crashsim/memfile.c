@@ -267,12 +267,16 @@ static int shm_open(mc_memfile *file)
 /* Adds cleared index pages up to `count`; those handed out before stay where they are. */
 static int shm_extend(mc_memnode *node, int count, int page_bytes)
 {
-    if (node->shm_page == NULL) {
-        node->shm_page = calloc(SHM_PAGES_MAX, sizeof *node->shm_page);
-        node->shm_page_bytes = page_bytes;
-    }
-    if (node->shm_page == NULL || count > SHM_PAGES_MAX) {
+    if (count > SHM_PAGES_MAX) {
         return SQLITE_IOERR_NOMEM;
+    }
+    if (count > node->shm_page_count) {
+        uint8_t **moved = realloc(node->shm_page, (size_t)count * sizeof *moved);
+        if (moved == NULL) {
+            return SQLITE_IOERR_NOMEM;
+        }
+        node->shm_page = moved;
+        node->shm_page_bytes = page_bytes;
     }
     while (node->shm_page_count < count) {
         uint8_t *page = calloc(1, (size_t)page_bytes);
