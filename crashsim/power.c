@@ -548,6 +548,7 @@ static bool lay_file(laying *l, mc_arena *arena)
     if (file->cell == NULL) {
         return false;
     }
+    uint64_t reach = file->sure; /* no byte lies behind */
     for (size_t i = 0; i < p->event_count; i++) {
         const event *e = &p->event[i];
         if (e->inode != l->inode || e->kind == EVENT_NAME) {
@@ -555,8 +556,12 @@ static bool lay_file(laying *l, mc_arena *arena)
         }
         if (e->kind == EVENT_BYTES) {
             add_cells(l, e);
+            reach = reach > e->size ? reach : e->size;
         } else if (l->length != NULL && e <= l->length) {
-            cut_cells(file, e->size);
+            if (e->size < reach) {
+                cut_cells(file, e->size);
+                reach = e->size;
+            }
             l->allocated = l->allocated < e->size ? l->allocated : block_end(e->size);
         } else if (e->ordered && !e->there) {
             break; /* what came later lies in blocks that the file has not got */
