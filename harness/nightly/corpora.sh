@@ -42,7 +42,7 @@ started_empty() {
 # What both engines need and nothing else: libFuzzer's choice of all inputs, and AFL++'s, which looks at
 # other things. It replaces the corpus only when libFuzzer has looked at all of it.
 merge_corpus() {
-    local target=$1 corpus=$out/corpora/$1 work=$out/work/merge/$1 before
+    local target=$1 corpus=$out/corpora/$1 work=$out/work/merge/$1 before by="-merge=1, afl-cmin"
     before=$(count_files "$corpus")
     rm -rf "$work"
     mkdir -p "$work/libfuzzer" "$work/small"
@@ -50,16 +50,27 @@ merge_corpus() {
         -artifact_prefix="$out/work/artifacts/$target/" "$work/libfuzzer" "$corpus" ||
         [ "$(count_files "$work/libfuzzer")" = 0 ]; then
         note "corpus of $target: not minimised: no time, or -merge=1 failed; all $before inputs are kept"
+        corpus_result "$target" "$before" "nothing"
         return
     fi
     if [ "$(left)" -lt 20 ] || ! within "$(left)" env AFL_QUIET=1 afl-cmin -m "$memory" -t 10000 \
         -i "$corpus" -o "$work/afl" -- "$afl_plain/$target"; then
         note "corpus of $target: afl-cmin had no time, or failed; it is libFuzzer's choice alone"
+        by="-merge=1"
     fi
     files_in "$work/afl" | copy_by_content "$work/libfuzzer/"
     replace_folder "$work/libfuzzer" "$corpus"
     ! $weekly || make_smaller "$target"
-    note "corpus of $target: $before inputs, of which $(count_files "$corpus") are needed"
+    corpus_result "$target" "$before" "$by"
+}
+
+# corpus_result TARGET BEFORE BY
+corpus_result() {
+    jq -n --arg target "$1" --argjson before "$2" --arg by "$3" \
+        --argjson inputs "$(count_files "$out/corpora/$1")" \
+        --argjson bytes "$(files_in "$out/corpora/$1" | xargs -r -d '\n' cat | wc -c)" \
+        '{target: $target, before: $before, inputs: $inputs, bytes: $bytes, by: $by}' |
+        whole "$out/work/corpora/$1.json"
 }
 
 # replace_folder NEW OLD: OLD is the one or the other at any moment, or for an instant beside its place.
@@ -102,11 +113,13 @@ keep_for_next_night() {
 }
 
 measure_coverage() {
-    if [ ! -x "$top/fuzz/coverage.sh" ]; then
-        note "coverage: there is no fuzz/coverage.sh yet"
+    if [ "$sqlite" = system ] || [ -n "$built" ]; then
+        note "coverage: not measured: this night has no instrumented SQLite"
         return
     fi
-    within "$(left)" "$top/fuzz/coverage.sh" "$out/coverage" "$out/corpora" || case $? in
+    within "$(left)" "$top/fuzz/coverage.sh" "$out/coverage" "$out/corpora" "$sqlite" \
+        "${targets[@]}" || case $? in
+    1) note "coverage: below a goal, see coverage/coverage.md" ;;
     124 | 137) note "coverage: it did not end in its time" ;;
     *) problem "coverage: fuzz/coverage.sh failed" ;;
     esac

@@ -73,6 +73,11 @@ within() {
     timeout -k 3 "$seconds" "$@"
 }
 
+# program SECONDS ARGUMENT...: midcommit, likewise, each of its processes within the night's memory.
+program() {
+    within "$1" prlimit --data=$((memory << 20)) "$midcommit" "${@:2}"
+}
+
 # problem TEXT: this part did not do what it is for. note TEXT: a reader of the summary should know.
 problem() {
     echo "$*" >>"$phase_file.problems"
