@@ -82,6 +82,7 @@ clang-runtime fuzzer libclang-rt-14-dev
 command llvm-cov-14 llvm-14
 command afl-fuzz afl++
 command jq jq
+command perl perl-base
 command npm npm
 END
         ;;

@@ -5,12 +5,12 @@ add_to_corpus() {
     copy_by_content "$out/corpora/$1/"
 }
 
-# copy_by_content PREFIX: the files named on stdin, each to PREFIX and its SHA-1, as libFuzzer names them.
+# copy_by_content PREFIX: the files named on stdin, each to PREFIX and its SHA-1, as libFuzzer names them. In
+# one process: thousands of cp take longer than the turn of a fuzzer on a busy machine.
 copy_by_content() {
-    local name file
-    xargs -r -d '\n' sha1sum -- | while read -r name file; do
-        [ -e "$1$name" ] || cp "$file" "$1$name"
-    done
+    xargs -r -d '\n' sha1sum -- | prefix=$1 perl -MFile::Copy -lne '
+        my ($name, $file) = /^([0-9a-f]{40})  (.+)$/ or die "$_: no sum\n";
+        -e "$ENV{prefix}$name" or copy($file, "$ENV{prefix}$name") or die "$file: $!\n";'
 }
 
 # Of earlier nights, of the seeds that the project makes, or of two crash states that are made here.
@@ -50,7 +50,7 @@ merge_corpus() {
         -artifact_prefix="$out/work/artifacts/$target/" "$work/libfuzzer" "$corpus" ||
         [ "$(count_files "$work/libfuzzer")" = 0 ]; then
         note "corpus of $target: not minimised: no time, or -merge=1 failed; all $before inputs are kept"
-        corpus_result "$target" "$before" "nothing"
+        corpus_result "$target" "$before" "nothing: all are kept"
         return
     fi
     if [ "$(left)" -lt 20 ] || ! within "$(left)" env AFL_QUIET=1 afl-cmin -m "$memory" -t 10000 \

@@ -106,10 +106,10 @@ phase() {
     "$@" >"$out/logs/$phase_name.log" 2>&1 &
     wait $! || status=$?
     [ "$status" = 0 ] || problem "$phase_name: ended with status $status, see logs/$phase_name.log" >/dev/null
-    jq -n --arg name "$phase_name" --argjson seconds $((EPOCHSECONDS - started)) \
+    jq -n --arg name "$phase_name" --argjson started $((started - clock_start)) --argjson seconds $((EPOCHSECONDS - started)) \
         --rawfile problems "$phase_file.problems" --rawfile notes "$phase_file.notes" '
         def lines: split("\n") | map(select(. != ""));
-        {name: $name, outcome: (if $problems == "" then "ran" else "failed" end),
+        {name: $name, started: $started, outcome: (if $problems == "" then "ran" else "failed" end),
          seconds: $seconds, problems: ($problems | lines), notes: ($notes | lines)}' |
         whole "$out/work/phases/$phase_name.json"
     [ ! -s "$phase_file.problems" ] || say "$phase_name: $(head -n 1 "$phase_file.problems")"

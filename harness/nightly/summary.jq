@@ -18,7 +18,7 @@ def rate: if .seconds > 0 then .runs / .seconds | round else 0 end;
     target: .[0].target, engine: .[0].engine, rounds: length, runs: (map(.runs) | add),
     seconds: (map(.seconds) | add), process_seconds: (map(.seconds * .processes) | add),
     edges: (map(.edges) | max), inputs: (map(.inputs) | add),
-    roles: (map(.roles[]) | unique)} | . + {per_second: rate})),
+    roles: (map(.roles[]) | unique | sort_by(. != "main"))} | . + {per_second: rate})),
   corpora: [$corpora[] as $corpus | $corpus
     + ([$same[] | select(.target == $corpus.target) | {sample, differences}] | .[0] // {})],
   coverage: ($coverage[0] // null | if . == null then null else
@@ -28,6 +28,6 @@ def rate: if .seconds > 0 then .runs / .seconds | round else 0 end;
                 failed: ($cells | map(select(.status == 1)) | length),
                 by: ($cells | group_by(.crash) | map({crash: .[0].crash, shards: length,
                     states: (map(.states) | add), failed: (map(select(.status == 1)) | length)}))},
-  phases: $phases,
+  phases: ($phases | sort_by(.started)),
   timing: {seconds: $used, fuzzed_process_seconds: ($engines | map(.seconds * .processes) | add // 0)}
 }

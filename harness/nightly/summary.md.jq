@@ -5,6 +5,7 @@ def told:
   + (if .case then "; kept as \(.case)" elif .input then "; kept as \(.input)" else "" end);
 def row: map(tostring) | "| " + join(" | ") + " |";
 def table(columns): (columns | row), (columns | map("---") | row), (.[] | row);
+def table_or_none(columns): if length == 0 then "- none" else table(columns) end;
 def grouped: tostring | [while(length > 0; .[:-3]) | .[-3:]] | reverse | join(" ");
 def clock: round | if . < 120 then "\(.) s" else "\(. / 60 * 10 | round / 10) min" end;
 def share: "\(.covered) of \(.regions) regions, \(.percent) % (goal: \(.goal) %)";
@@ -36,11 +37,11 @@ def sum(values): [values] | add // 0;
 "Executions of all processes of an engine together; a second is one by the clock.", "",
 ([.engines[] | [.target, (if .engine == "afl" then "AFL++: " + (.roles | join(", ")) else "libFuzzer" end),
     (.process_seconds | clock), (.runs | grouped), (.per_second | grouped), .edges, .inputs]]
- | table(["target", "engine", "process time", "executions", "a second", "edges", "new inputs"])),
+ | table_or_none(["target", "engine", "process time", "executions", "a second", "edges", "new inputs"])),
 "", "## Corpora", "",
 "Minimised at the end; of each a sample was run again, alone in fresh processes and all in one.", "",
 ([.corpora[] | [.target, .before, .inputs, "\(.bytes / 1024 | round) KiB", .by, .sample // "-", .differences // "-"]]
- | table(["target", "inputs", "needed", "size", "chosen by", "sample", "that differ"])),
+ | table_or_none(["target", "inputs", "needed", "size", "chosen by", "sample", "that differ"])),
 "", "## Coverage", "",
 (if .coverage then
    "- core/: \(.coverage.core | share)",
@@ -50,8 +51,8 @@ def sum(values): [values] | add // 0;
  else "- not measured" end),
 "", "## Crash states", "",
 ([.enumeration.by[] | [.crash, .shards, (.states | grouped), .failed]]
- | table(["crash model", "shards", "states", "shards with a finding"])),
+ | table_or_none(["crash model", "shards", "states", "shards with a finding"])),
 "", "## Notes", "",
 (.notes | bullets),
 "", "## Parts", "",
-([.phases[] | [.name, .seconds, .outcome]] | table(["part", "seconds", "outcome"]))
+([.phases[] | [.name, .seconds, .outcome]] | table_or_none(["part", "seconds", "outcome"]))
