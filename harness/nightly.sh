@@ -16,8 +16,8 @@
 #   --sqlite KIND     current or debian (fuzz/build.sh); system, for tests of this script
 #   --targets LIST    with commas between them; all fuzz/*_fuzzer.c
 #   --importer NAME   which must be clean wherever SQLite is; recover
-#   --built DIR       builds nothing and takes DIR/{plain,libfuzzer,afl-plain,afl-cmplog}, and DIR/{driver,
-#                     afl} if they are there
+#   --built DIR       builds nothing and takes DIR/{plain,libfuzzer,afl-plain,afl-cmplog}, and DIR/afl if it
+#                     is there
 #
 # DIR gets summary.md, summary.json, junit.xml, coverage/, corpora/, cases/, logs/, and in work/ what
 # --resume needs. Files are written whole, then renamed; a part of the night is recorded when it ends.
@@ -46,7 +46,9 @@ start_guard
 trap 'interrupted' INT TERM HUP
 start_clock
 
-# These are limits: what a part leaves goes to the crash states, which take all that there is.
+# These are limits: what a part leaves goes to the crash states, which take all that there is, and at least
+# what is reserved, on a machine that is busy with other things.
+reserved=$(percent 6)
 phase replay "$(at_most 600 15)" replay_corpus
 phase canary "$(at_most 900 25)" find_canaries
 fuzz_all "$(percent "$fuzz")"
@@ -58,6 +60,7 @@ for target in "${targets[@]}"; do
 done
 phase determinism "$(percent 3)" check_determinism
 phase coverage "$(at_most 900 8)" measure_coverage
+reserved=0
 phase enumerate "$(all_but 4)" enumerate
 phase triage-states "$(all_but 1)" triage_states
 

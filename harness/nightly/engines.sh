@@ -7,12 +7,11 @@ canary=canary_fuzzer # finds what is planted in it, and so is none of the target
 build_engines() {
     need fuzz
     if [ -n "$built" ]; then
-        plain=$built/plain libfuzzer=$built/libfuzzer driver=$built/driver
+        plain=$built/plain libfuzzer=$built/libfuzzer
         afl_plain=$built/afl-plain afl_cmplog=$built/afl-cmplog afl_asan=$built/afl
     else
         need run
         plain=$("$top/fuzz/build.sh" plain "$sqlite") || exit 3
-        driver=$("$top/fuzz/build.sh" driver "$sqlite") || exit 3
         libfuzzer=$("$top/fuzz/build.sh" libfuzzer "$sqlite") || exit 3
         afl_plain=$("$top/fuzz/build.sh" afl-plain "$sqlite") || exit 3
         afl_cmplog=$("$top/fuzz/build.sh" afl-cmplog "$sqlite") || exit 3

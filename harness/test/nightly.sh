@@ -142,6 +142,7 @@ for check in "${checks[@]}"; do # each to its end, so that no night is left alon
     wait "$check" || status=1
 done
 [ "$status" = 0 ] || exit 1
-xmllint --noout "$work"/*/junit.xml 2>/dev/null || [ "$?" = 127 ] || fail "junit.xml is no XML"
+xmllint --noout --schema "$top/reports/schema/junit.xsd" "$work"/*/junit.xml 2>/dev/null || [ "$?" = 127 ] ||
+    fail "a junit.xml is not as the schema says"
 
 echo "three nights, as they should be"
