@@ -68,6 +68,7 @@ night() {
 
 minutes=$(awk -v cores="$cores" '{ print ($1 > 2 * cores) ? 2 : 1 }' /proc/loadavg)
 start=(--minutes "$minutes" --built "$work/built" --sqlite system --kept "$work/kept" --seed 7 --fuzz 40)
+start+=(--jobs 1) # of each of the three
 finding="planted_fuzzer: last-byte-is-one"
 
 # nothing_left PID: no process of the night with that process id, a moment after its end.
@@ -125,7 +126,7 @@ goes_on_after_a_kill() {
 
 sees_a_dead_fuzzer() {
     local status
-    status=$(night third "${start[@]}" --jobs 1 --kept "$work/kept-third" --targets dead_fuzzer)
+    status=$(night third "${start[@]}" --kept "$work/kept-third" --targets dead_fuzzer)
     [ "$status" = 3 ] || fail "a fuzzer that executes nothing: status $status"
     jq -e '[.problems[] | select(startswith("libfuzzer dead_fuzzer: it executed nothing"))] | length == 1' \
         "$work/third/summary.json" >/dev/null || fail "a fuzzer that executes nothing is not named"
