@@ -38,7 +38,7 @@ plain) sanitize=OFF drives= ;;
 afl-plain | afl-cmplog) sanitize=OFF ;;
 esac
 case $engine in afl*) drives=afl ;; esac
-export AFL_QUIET=1
+export AFL_QUIET=1 AFL_DONT_OPTIMIZE=1 # the options below decide
 if [ "$engine" = afl-cmplog ]; then export AFL_LLVM_CMPLOG=1; fi
 if [ "$engine" = plain ] && [ "${#build_only[@]}" = 0 ]; then
     build_only=(midcommit midcommit-seeds midcommit-mutator) # without the tests

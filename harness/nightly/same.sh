@@ -4,7 +4,7 @@
 check_determinism() {
     local target
     for target in "${targets[@]}"; do
-        same_results "$target" $(($(percent 3) * 10 / ${#targets[@]}))
+        same_results "$target" $(($(percent 3) * 4 / ${#targets[@]}))
     done
 }
 
