@@ -1,5 +1,7 @@
 # corpora.sh: what the fuzzers start from, share, and hand to the next night. Sourced by nightly.sh.
 
+quiet_afl=(AFL_QUIET=1 AFL_ALLOW_TMP=1) # the tools refuse to work below /tmp, where a night may well be
+
 # add_to_corpus TARGET: the files named on stdin, by content.
 add_to_corpus() {
     copy_by_content "$out/corpora/$1/"
@@ -53,7 +55,7 @@ merge_corpus() {
         corpus_result "$target" "$before" "nothing: all are kept"
         return
     fi
-    if [ "$(left)" -lt 20 ] || ! within "$(left)" env AFL_QUIET=1 AFL_ALLOW_TMP=1 afl-cmin -m "$memory" -t 10000 \
+    if [ "$(left)" -lt 20 ] || ! within "$(left)" env "${quiet_afl[@]}" afl-cmin -m "$memory" -t 10000 \
         -i "$corpus" -o "$work/afl" -- "$afl_plain/$target"; then
         note "corpus of $target: afl-cmin had no time, or failed; it is libFuzzer's choice alone"
         by="-merge=1"
@@ -88,7 +90,7 @@ make_smaller() {
     while read -r _ file; do
         ! over || break
         done=$((done + 1))
-        within "$(left)" env AFL_QUIET=1 AFL_ALLOW_TMP=1 afl-tmin -m "$memory" -t 10000 -i "$file" -o "$small/out" -- \
+        within "$(left)" env "${quiet_afl[@]}" afl-tmin -m "$memory" -t 10000 -i "$file" -o "$small/out" -- \
             "$afl_plain/$target" </dev/null || continue
         name=$(sha1sum <"$small/out")
         mv "$small/out" "$out/corpora/$target/${name%% *}"
