@@ -41,7 +41,8 @@ afl_one() {
 }
 
 afl_round() {
-    local target=$1 round=$2 folder=$out/work/afl/$1 corpus=$out/corpora/$1 role roles before start
+    local target=$1 round=$2 folder=$out/work/afl/$1 corpus=$out/corpora/$1 role roles before
+    local start used
     before=$(count_files "$corpus")
     mkdir -p "$out/work/artifacts/$target"
     [ "$before" != 0 ] || first_corpus "$target"
@@ -53,8 +54,9 @@ afl_round() {
             >"$out/logs/afl-$target-$round-$role.engine.log" 2>&1 &
     done
     wait
+    used=$((EPOCHSECONDS - start))
     take_from_afl "$target"
-    afl_result "$target" "$round" "$before" $((EPOCHSECONDS - start)) "${roles[@]}"
+    afl_result "$target" "$round" "$before" "$used" "${roles[@]}"
 }
 
 # What AFL++ found goes into the corpus and among the inputs to look at.
