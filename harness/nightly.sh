@@ -48,7 +48,7 @@ start_clock
 
 # These are limits: what a part leaves goes to the crash states, which take all that there is, and at least
 # what is reserved, on a machine that is busy with other things.
-reserved=$(percent 6)
+reserved=$(percent 10)
 phase replay "$(at_most 600 15)" replay_corpus
 phase canary "$(at_most 900 25)" find_canaries
 fuzz_all "$(percent "$fuzz")"
