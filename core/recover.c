@@ -29,6 +29,8 @@ typedef struct recovery {
     const mc_files *files;
     mc_arena *arena;
     mc_error *error;
+    uint64_t main_max; /* bytes that the VFS lets main have */
+    uint32_t assumed;  /* the page size that SQLite found in main before playback */
     mc_journal journal;
     mc_wal wal;
     uint64_t main_left; /* bytes of main that playback leaves in place */
@@ -53,19 +55,25 @@ static uint32_t pages_in(uint64_t size, uint32_t page_size)
 }
 
 /* Step 1 as sizes (pager.c pager_truncate; pager_playback_one_page writes whole pages). */
-static void size_after_playback(recovery *r)
+static mc_status size_after_playback(recovery *r)
 {
     const mc_journal *journal = &r->journal;
     r->main_size = mc_journal_file_size(&r->files->main);
     r->main_left = r->main_size;
     if (!journal->resizes) {
-        return;
+        return MC_OK;
     }
     uint64_t original_size = (uint64_t)journal->original_pages * journal->page_size;
     if (r->main_size > original_size) {
         r->main_left = original_size;
         r->main_size = original_size;
     } else if (r->main_size + journal->page_size <= original_size) {
+        if (original_size > r->main_max) {
+            return mc_fail(r->error, MC_REFUSED, "metadata-size",
+                           "journal: offset 16: %" PRIu32 " pages of %" PRIu32
+                           " bytes are more than a v1 file can have",
+                           journal->original_pages, journal->page_size);
+        }
         r->main_size = original_size; /* grown only by whole pages: a lesser gap is left */
     }
     for (size_t i = 0; i < journal->record_count; i++) {
@@ -74,6 +82,7 @@ static void size_after_playback(recovery *r)
             r->main_size = end;
         }
     }
+    return MC_OK;
 }
 
 /* The last record of page 1, or null. */
@@ -266,18 +275,16 @@ static mc_status lay_pages(recovery *r)
     return status;
 }
 
-/* Steps 1 to 3. False in `*any` when what is left is an empty database. */
+/* The rest of steps 1 to 3, the journal having been read. False in `*any` when what is left is an
+ * empty database. */
 static mc_status read_sidecars(recovery *r, bool *any)
 {
     const mc_files *files = r->files;
-    mc_status status = mc_journal_read(files, r->arena, &r->journal, r->error);
+    mc_status status = size_after_playback(r);
     if (status != MC_OK) {
         return status;
     }
-    size_after_playback(r);
-    /* SQLite still counts in the page size that it found in main before playback. */
-    uint32_t assumed = mc_dbheader_assumed_page_size(files->main.data, files->main.size);
-    *any = pages_in(r->main_size, assumed) > 0;
+    *any = pages_in(r->main_size, r->assumed) > 0;
     if (!*any) {
         return MC_OK;
     }
@@ -295,32 +302,64 @@ static uint32_t sidecars_of(const mc_files *files)
            (files->shm.exists ? (uint32_t)MC_SIDECAR_SHM : 0);
 }
 
-mc_status mc_recover_files(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error)
+/* The sidecars that changed something: of a hot journal without a good first header SQLite makes
+ * nothing but a free place in the folder. */
+static uint32_t used_of(const recovery *r)
 {
-    out->image = (mc_image){0};
-    out->sidecars = sidecars_of(files);
+    return (r->journal.hot && r->journal.resizes ? (uint32_t)MC_SIDECAR_JOURNAL : 0) |
+           (r->wal.commit_frames > 0 ? (uint32_t)MC_SIDECAR_WAL : 0);
+}
+
+/* A recovery of `files`, their journal read. */
+static mc_status begin(recovery *r, const mc_files *files, uint64_t main_max, mc_arena *arena,
+                       mc_error *error)
+{
+    *r = (recovery){.files = files, .arena = arena, .error = error, .main_max = main_max};
+    r->assumed = mc_dbheader_assumed_page_size(files->main.data, files->main.size);
     if (!files->main.exists) {
         return mc_fail(error, MC_REFUSED, "main-missing", "main: no such file");
     }
-    recovery r = {.files = files, .arena = arena, .error = error};
+    return mc_journal_read(files, arena, &r->journal, error);
+}
+
+static mc_status finish(recovery *r, mc_import *out)
+{
     bool any;
-    mc_status status = read_sidecars(&r, &any);
+    mc_status status = read_sidecars(r, &any);
     if (status != MC_OK || !any) {
         return status;
     }
-    find_header(&r);
-    status = measure(&r);
-    if (status != MC_OK || r.page_count == 0) {
+    find_header(r);
+    status = measure(r);
+    if (status != MC_OK || r->page_count == 0) {
         return status;
     }
-    status = lay_pages(&r);
+    status = lay_pages(r);
     if (status == MC_OK) {
-        status = mc_dbheader_check_schema(r.page[0], r.page_size, r.where, error);
+        status = mc_dbheader_check_schema(r->page[0], r->page_size, r->where, r->error);
     }
     if (status == MC_OK) {
-        out->image = (mc_image){r.page_size, r.page_count, r.page};
+        out->image = (mc_image){r->page_size, r->page_count, r->page};
     }
     return status;
+}
+
+static mc_status recover_files(const mc_files *files, mc_arena *arena, mc_import *out,
+                               uint32_t *used, mc_error *error)
+{
+    recovery r;
+    out->image = (mc_image){0};
+    out->sidecars = sidecars_of(files);
+    mc_status status = begin(&r, files, UINT64_MAX, arena, error);
+    status = status == MC_OK ? finish(&r, out) : status;
+    *used = used_of(&r);
+    return status;
+}
+
+mc_status mc_recover_files(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error)
+{
+    uint32_t used;
+    return recover_files(files, arena, out, &used, error);
 }
 
 mc_status mc_recover_page_count(const uint8_t *page1, uint32_t page_size, uint32_t file_pages,
@@ -364,41 +403,33 @@ static mc_status lengthen(mc_file *main, mc_arena *arena, mc_error *error)
  * uncovers what a torn shrink left in chunks behind the size, all but the last page, which SQLite
  * writes as zeros, and it does nothing when less than a page is wanting (pager.c pager_truncate).
  */
-static mc_status uncover(const mc_store *store, mc_files *files, mc_arena *arena, mc_error *error)
+static mc_status uncover(const mc_store *store, const recovery *r, mc_file *main)
 {
     mc_v1 v1;
     mc_v1_parse(store, &v1);
-    const mc_v1_file *main = &v1.file[MC_V1_MAIN];
+    const mc_v1_file *stored = &v1.file[MC_V1_MAIN];
     uint32_t index;
-    const mc_pair *last = main->chunk_count > 0 ? &main->chunk[main->chunk_count - 1] : NULL;
-    if (last == NULL || !files->journal.exists ||
+    const mc_pair *last = stored->chunk_count > 0 ? &stored->chunk[stored->chunk_count - 1] : NULL;
+    uint64_t size = (uint64_t)r->journal.original_pages * r->journal.page_size;
+    if (!r->journal.resizes || main->size + r->journal.page_size > size || size > r->main_max ||
+        last == NULL ||
         (mc_v1_chunk_index(last, &index) &&
-         (uint64_t)index * MC_V1_CHUNK_BYTES + last->value_size <= files->main.size)) {
+         (uint64_t)index * MC_V1_CHUNK_BYTES + last->value_size <= main->size)) {
         return MC_OK;
     }
-    mc_journal journal;
-    mc_status status = mc_journal_read(files, arena, &journal, error);
-    if (status != MC_OK || !journal.hot || !journal.resizes) {
-        return status;
-    }
-    uint64_t size = (uint64_t)journal.original_pages * journal.page_size;
-    if (files->main.size + journal.page_size > size) {
-        return MC_OK;
-    }
-    status = mc_v1_show(main, MC_V1_MAIN, size, arena, &files->main, error);
+    mc_status status = mc_v1_show(stored, MC_V1_MAIN, size, r->arena, main, r->error);
     if (status == MC_OK) {
-        memset((uint8_t *)files->main.data + size - journal.page_size, 0, journal.page_size);
+        memset((uint8_t *)main->data + size - r->journal.page_size, 0, r->journal.page_size);
     }
     return status;
 }
 
-static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error)
+static mc_status recover_store(const mc_store *store, mc_arena *arena, mc_import *out,
+                               uint32_t *used, mc_error *error)
 {
-    if (input->kind == MC_INPUT_FILES) {
-        return mc_recover_files(&input->files, arena, out, error);
-    }
+    recovery r;
     mc_files files;
-    mc_status status = mc_v1_files(&input->store, arena, &files, error);
+    mc_status status = mc_v1_files(store, arena, &files, error);
     if (status == MC_OK && files.journal.size < MC_V1_CHUNK_BYTES) {
         /* A first header must fit a sector, and the v1 VFS says that those are chunks (pager.c
          * readJournalHdr): less restores nothing. */
@@ -407,10 +438,32 @@ static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, 
     if (status == MC_OK) {
         status = lengthen(&files.main, arena, error);
     }
-    if (status == MC_OK) {
-        status = uncover(&input->store, &files, arena, error);
+    if (status != MC_OK) {
+        return status;
     }
-    return status == MC_OK ? mc_recover_files(&files, arena, out, error) : status;
+    out->image = (mc_image){0};
+    out->sidecars = sidecars_of(&files);
+    status = begin(&r, &files, MC_V1_FILE_BYTES_MAX, arena, error);
+    if (status == MC_OK) {
+        status = uncover(store, &r, &files.main);
+    }
+    status = status == MC_OK ? finish(&r, out) : status;
+    *used = used_of(&r);
+    return status;
+}
+
+mc_status mc_recover(const mc_input *input, mc_arena *arena, mc_import *out, uint32_t *used,
+                     mc_error *error)
+{
+    *used = 0;
+    return input->kind == MC_INPUT_FILES ? recover_files(&input->files, arena, out, used, error)
+                                         : recover_store(&input->store, arena, out, used, error);
+}
+
+static mc_status import(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error)
+{
+    uint32_t used;
+    return mc_recover(input, arena, out, &used, error);
 }
 
 const mc_importer mc_importer_recover = {

@@ -23,10 +23,16 @@ mc_status mc_recover_page_count(const uint8_t *page1, uint32_t page_size, uint32
  *   wal-page-size  a page would come from a WAL frame smaller than the page; SQLite takes the rest
  *                  from uninitialised memory (wal.c sqlite3WalReadFrame), so no answer is right
  *   too-large      the list of pages alone would pass the arena's limit (a forged size); or
- *                  of a v1 store, a file would (core/v1.h) */
+ *                  of a v1 store, a file would (core/v1.h)
+ *   metadata-size  of a v1 store: playback would make main longer than its VFS can */
 mc_status mc_recover_files(const mc_files *files, mc_arena *arena, mc_import *out, mc_error *error);
 
-/* The importer `recover`: the above for files, and for a v1 store the files that its VFS shows. */
+/* The same for files or a v1 store, which recovers as SQLite does through the v1 VFS. `*used`:
+ * MC_SIDECAR_... of the sidecars that say what the image is, the others being stale. */
+mc_status mc_recover(const mc_input *input, mc_arena *arena, mc_import *out, uint32_t *used,
+                     mc_error *error);
+
+/* The importer `recover`. */
 extern const mc_importer mc_importer_recover;
 
 #endif

@@ -28,8 +28,9 @@ typedef struct mc_crash {
     uint32_t cut;   /* kill: bytes of element `point` that have happened; kv: 1 if it was applied */
     uint32_t acked; /* commits that returned success */
     uint32_t begun; /* acked, or acked + 1 while a commit is in flight */
-    const mc_op *op; /* element `point`, the operation in progress; null at the trace's end */
-    mc_hash128 id;   /* equal exactly when the disk states are equal */
+    const mc_op *op;    /* element `point`, the operation in progress; null at the trace's end */
+    const char *choice; /* power: the answers that give the state (power.h); else null */
+    mc_hash128 id;      /* equal exactly when the disk states are equal */
 } mc_crash;
 
 typedef struct mc_visitor {

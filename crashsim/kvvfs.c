@@ -170,7 +170,7 @@ static int kv_close(sqlite3_file *base)
 static int kv_read(sqlite3_file *base, void *buffer, int amount, sqlite3_int64 offset)
 {
     kv_file *file = (kv_file *)base;
-    assert(amount > 0);
+    assert(amount >= 0);
     memset(buffer, 0, (size_t)amount);
     if (offset < 0) {
         return SQLITE_IOERR_READ;
@@ -225,7 +225,7 @@ static uint32_t merge(const kv_file *file, uint32_t index, uint32_t from, uint32
 static int kv_write(sqlite3_file *base, const void *data, int amount, sqlite3_int64 offset)
 {
     kv_file *file = (kv_file *)base;
-    assert(amount > 0);
+    assert(amount >= 0);
     if (offset < 0 || (uint64_t)offset + (uint64_t)amount > MC_V1_FILE_BYTES_MAX) {
         return SQLITE_IOERR_WRITE;
     }

@@ -36,9 +36,20 @@ int mc_memfile_record(const mc_memvfs *vfs, mc_op op)
     return mc_trace_add(trace, op, &error) == MC_OK ? SQLITE_OK : SQLITE_IOERR_NOMEM;
 }
 
+/* Where reads and changes of this file are noted, or null. */
+static mc_reads *reads_of(const mc_memfile *file)
+{
+    return file->disk == file->vfs->options.disk ? file->vfs->reads : NULL;
+}
+
 static int record_of(const mc_memfile *file, mc_op op)
 {
     op.file = file->number;
+    if (reads_of(file) != NULL && op.kind == MC_OP_WRITE) {
+        mc_reads_wrote(reads_of(file), file->number, op.offset, op.offset + op.size);
+    } else if (reads_of(file) != NULL && op.kind == MC_OP_TRUNCATE) {
+        mc_reads_cut(reads_of(file), file->number, op.offset);
+    }
     return is_recorded(file) ? mc_memfile_record(file->vfs, op) : SQLITE_OK;
 }
 
@@ -56,6 +67,9 @@ static int mem_read(sqlite3_file *handle, void *out, int amount, sqlite3_int64 o
     const mc_disk_file *source = &file->disk->file[file->number];
     uint64_t at = (uint64_t)offset;
     uint64_t there = at < source->size ? source->size - at : 0;
+    if (reads_of(file) != NULL) {
+        mc_reads_bytes(reads_of(file), file->number, at, at + (uint64_t)amount);
+    }
     size_t count = there < (uint64_t)amount ? (size_t)there : (size_t)amount;
     if (count > 0) {
         memcpy(out, source->data + at, count);
@@ -121,6 +135,9 @@ static int mem_file_size(sqlite3_file *handle, sqlite3_int64 *size)
 {
     const mc_memfile *file = (const mc_memfile *)handle;
     sqlite3_int64 bytes = (sqlite3_int64)file->disk->file[file->number].size;
+    if (reads_of(file) != NULL) {
+        mc_reads_size(reads_of(file), file->number);
+    }
     *size = bytes == 1 ? 0 : bytes; /* os_unix.c unixFileSize: one byte counts as none */
     return SQLITE_OK;
 }
@@ -250,12 +267,16 @@ static int shm_open(mc_memfile *file)
 /* Adds cleared index pages up to `count`; those handed out before stay where they are. */
 static int shm_extend(mc_memnode *node, int count, int page_bytes)
 {
-    if (node->shm_page == NULL) {
-        node->shm_page = calloc(SHM_PAGES_MAX, sizeof *node->shm_page);
-        node->shm_page_bytes = page_bytes;
-    }
-    if (node->shm_page == NULL || count > SHM_PAGES_MAX) {
+    if (count > SHM_PAGES_MAX) {
         return SQLITE_IOERR_NOMEM;
+    }
+    if (count > node->shm_page_count) {
+        uint8_t **moved = realloc(node->shm_page, (size_t)count * sizeof *moved);
+        if (moved == NULL) {
+            return SQLITE_IOERR_NOMEM;
+        }
+        node->shm_page = moved;
+        node->shm_page_bytes = page_bytes;
     }
     while (node->shm_page_count < count) {
         uint8_t *page = calloc(1, (size_t)page_bytes);

@@ -23,6 +23,7 @@ struct mc_memvfs {
     sqlite3_vfs vfs; /* first: SQLite hands out pointers to it */
     char name[32];
     mc_memvfs_options options;
+    mc_reads *reads;   /* null: do not note */
     mc_disk temporary; /* files without a name; their slots are used again */
     mc_memnode **node; /* by file number of options.disk */
     uint32_t node_count;

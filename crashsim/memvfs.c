@@ -75,6 +75,9 @@ static int open_named(mc_memvfs *vfs, const char *name, mc_memfile *file, int fl
         return SQLITE_CANTOPEN;
     }
     bool exists = disk->file[number].exists;
+    if (vfs->reads != NULL) {
+        mc_reads_exists(vfs->reads, number);
+    }
     if (exists ? (flags & SQLITE_OPEN_EXCLUSIVE) != 0 : !create) {
         return SQLITE_CANTOPEN;
     }
@@ -86,6 +89,9 @@ static int open_named(mc_memvfs *vfs, const char *name, mc_memfile *file, int fl
     file->node = node_of(vfs, number);
     if (file->node == NULL || !mc_disk_create(disk, number)) {
         return SQLITE_IOERR_NOMEM;
+    }
+    if (!exists && vfs->reads != NULL) {
+        mc_reads_renewed(vfs->reads, number);
     }
     return exists ? SQLITE_OK
                   : mc_memfile_record(vfs, (mc_op){.kind = MC_OP_CREATE, .file = number});
@@ -114,8 +120,15 @@ static int mem_delete(sqlite3_vfs *base, const char *name, int dir_sync)
     mc_memvfs *vfs = (mc_memvfs *)base;
     mc_disk *disk = vfs->options.disk;
     uint16_t number = mc_disk_find(disk, name);
+    mc_reads *reads = number == MC_DISK_NONE ? NULL : vfs->reads;
+    if (reads != NULL) {
+        mc_reads_exists(reads, number);
+    }
     if (number == MC_DISK_NONE || !disk->file[number].exists) {
         return SQLITE_IOERR_DELETE_NOENT;
+    }
+    if (reads != NULL) {
+        mc_reads_renewed(reads, number);
     }
     if (!mc_disk_delete(disk, number)) {
         return SQLITE_IOERR_NOMEM;
@@ -127,8 +140,13 @@ static int mem_delete(sqlite3_vfs *base, const char *name, int dir_sync)
 
 static int mem_access(sqlite3_vfs *base, const char *name, int flags, int *out)
 {
-    const mc_disk *disk = ((const mc_memvfs *)base)->options.disk;
+    const mc_memvfs *vfs = (const mc_memvfs *)base;
+    const mc_disk *disk = vfs->options.disk;
     uint16_t number = mc_disk_find(disk, name);
+    if (vfs->reads != NULL && number != MC_DISK_NONE) {
+        mc_reads_exists(vfs->reads, number);
+        mc_reads_size(vfs->reads, number);
+    }
     bool exists = number != MC_DISK_NONE && disk->file[number].exists;
     if (exists && flags == SQLITE_ACCESS_EXISTS) {
         exists = disk->file[number].size > 0; /* os_unix.c unixAccess */
@@ -218,6 +236,11 @@ mc_memvfs *mc_memvfs_open(const mc_memvfs_options *options)
 const char *mc_memvfs_name(const mc_memvfs *vfs)
 {
     return vfs->name;
+}
+
+void mc_memvfs_note(mc_memvfs *vfs, mc_reads *reads)
+{
+    vfs->reads = reads;
 }
 
 void mc_memvfs_drop_shm(mc_memvfs *vfs)

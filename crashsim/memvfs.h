@@ -12,6 +12,7 @@
 #ifndef MIDCOMMIT_CRASHSIM_MEMVFS_H
 #define MIDCOMMIT_CRASHSIM_MEMVFS_H
 
+#include "crashsim/reads.h"
 #include "crashsim/trace.h"
 
 typedef struct mc_memvfs mc_memvfs;
@@ -29,6 +30,9 @@ typedef struct mc_memvfs_options {
  * its own generator from it; resets that generator. Null without memory. */
 mc_memvfs *mc_memvfs_open(const mc_memvfs_options *options);
 const char *mc_memvfs_name(const mc_memvfs *vfs);
+
+/* From now on, what is read of the disk is noted there, by its file numbers; null: nowhere. */
+void mc_memvfs_note(mc_memvfs *vfs, mc_reads *reads);
 
 /* Forgets locks and shared memory, as when every process that had the files open is gone. All
  * connections must be closed or hold no lock. Restarts time and randomness from the seed. */

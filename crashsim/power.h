@@ -50,9 +50,11 @@ typedef struct mc_power_profile {
     bool psow;           /* powersafe overwrite: a torn unit changes no byte beside the write */
     uint8_t ordered;     /* MC_POWER_NAMES... */
     mc_power_data data;
-    bool garbage;   /* unwritten bytes of a longer file may be any; else zeros */
-    bool syncs;     /* a sync does what it says */
-    bool dir_syncs; /* the VFS syncs the directory where MC_OPF_DIR_SYNC says so */
+    bool garbage;        /* unwritten bytes of a longer file may be any; else zeros */
+    bool syncs;          /* a sync does what it says */
+    bool dir_syncs;      /* the VFS syncs the directory where MC_OPF_DIR_SYNC says so */
+    bool sync_alone;     /* a sync of a file commits its own metadata, not all that is older */
+    bool unlink_shrinks; /* a file that is deleted shrinks block by block before its name goes */
     const char *source;
 } mc_power_profile;
 
@@ -75,6 +77,74 @@ typedef enum mc_power_item {
 typedef uint32_t (*mc_power_choose)(void *context, mc_power_item item, const mc_op *op,
                                     uint32_t count);
 
+/* One unit of one pending write, as far as it can be seen. It is there, or it is not; or, without
+ * powersafe overwrite and where the write leaves a part of the unit alone, the unit is damaged. */
+typedef struct mc_power_cell {
+    uint64_t from; /* bytes [from, to) of the file become `data` */
+    uint64_t to;
+    const uint8_t *data;
+    uint64_t unit_from; /* what is garbage if it is damaged */
+    uint64_t unit_to;
+    const mc_op *op;
+    uint32_t write;       /* cells of one write have one number, and stand side by side */
+    uint8_t alternatives; /* 1: there for sure; 2: not there, there; 3: damaged between the two */
+    bool chained;         /* there only if the cell before it is, which is of the same write */
+} mc_power_cell;
+
+/* One file of the disk, its names and lengths being chosen: the bytes that are sure, then zeros or
+ * garbage up to its size, then the cells over it in their order. */
+typedef struct mc_power_file {
+    bool exists;
+    bool garbage;
+    uint64_t size;
+    uint64_t sure; /* of `bytes` */
+    const uint8_t *bytes;
+    mc_power_cell *cell;
+    uint32_t cell_count;
+    /* The cells of block b of 4096 bytes, in their order: by_block[block[b]] up to block[b + 1].
+     * Null without cells. */
+    const uint32_t *block;
+    const uint32_t *by_block;
+} mc_power_file;
+
+enum { MC_POWER_BLOCK_BYTES = 4096 };
+
+/* What cell choices mean, by the number of a cell; for one that is not chosen yet the most is
+ * taken. */
+enum { MC_POWER_UNCHOSEN = 0xff };
+
+/* Bytes [from, to) of a file, which must lie in it. */
+void mc_power_bytes(const mc_power_file *file, const uint8_t *choice, uint64_t from, uint64_t to,
+                    uint8_t *out);
+
+/* What one cell does to bytes [from, to), which are `out`. */
+void mc_power_put_cell(const mc_power_cell *cell, uint8_t choice, uint64_t from, uint64_t to,
+                       uint8_t *out);
+
+/* The trace up to a crash point, as what is durable and what is pending. It only goes forward. */
+typedef struct mc_power mc_power;
+
+mc_power *mc_power_open(const mc_trace *trace, const mc_power_profile *profile); /* or null */
+void mc_power_close(mc_power *power);
+mc_status mc_power_advance(mc_power *power, size_t point, mc_error *error);
+
+/* How many things are pending: writes, lengths, names. 0: the only state is what kill leaves there,
+ * without the WAL index. */
+size_t mc_power_pending(const mc_power *power);
+
+/* Lays out the disk, a part of the choices being made: how much of the ordered metadata is there;
+ * then of one file, which of those it is that had its name, how long, and with what fill. The files
+ * must be laid after the metadata is chosen, in any order; one that is laid points into the trace,
+ * into `power`, until that goes on, and into `arena`. */
+void mc_power_metadata(mc_power *power, mc_power_choose choose, void *context);
+mc_status mc_power_lay(mc_power *power, uint16_t number, mc_power_choose choose, void *context,
+                       mc_arena *arena, mc_power_file *file, mc_error *error);
+
+/* The answers that give the state with these choices of the files' cells: `say` is told each in the
+ * order in which mc_power_state asks for them. Those of METADATA to FILL come before. */
+void mc_power_answers(const mc_power *power, const mc_power_file *file, uint8_t *const *choice,
+                      void (*say)(void *context, uint32_t answer), void *context);
+
 /* Appends one disk state of a crash at `point` (elements [0, point) of the trace have happened) to
  * the empty `disk`; its file numbers are the trace's. Asks `choose` for each thing that is pending
  * and still visible after the choices before it, in a fixed order. `arena` gives working memory.
@@ -82,10 +152,5 @@ typedef uint32_t (*mc_power_choose)(void *context, mc_power_item item, const mc_
 mc_status mc_power_state(const mc_trace *trace, size_t point, const mc_power_profile *profile,
                          mc_power_choose choose, void *context, mc_arena *arena, mc_disk *disk,
                          mc_error *error);
-
-/* How many things are pending at `point`: writes, lengths, names. 0: the only state is what kill
- * leaves there, without the WAL index. */
-mc_status mc_power_pending(const mc_trace *trace, size_t point, const mc_power_profile *profile,
-                           mc_arena *arena, size_t *pending, mc_error *error);
 
 #endif

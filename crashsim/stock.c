@@ -24,7 +24,10 @@ static int64_t number(sqlite3 *db, const char *sql)
 static void take_pages(sqlite3 *db, mc_stock *out)
 {
     out->page_count = number(db, "PRAGMA page_count");
-    int64_t page_size = number(db, "PRAGMA page_size");
+    int64_t page_size = MC_PAGE_SIZE_MAX; /* asked for only where it decides */
+    if (out->page_count > (int64_t)(out->limit_bytes / MC_PAGE_SIZE_MAX)) {
+        page_size = number(db, "PRAGMA page_size");
+    }
     if (out->page_count > 0 && page_size > 0 &&
         (uint64_t)out->page_count <= out->limit_bytes / (uint64_t)page_size) {
         sqlite3_int64 size = 0;

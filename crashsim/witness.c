@@ -3,7 +3,8 @@
  * sqlite3_serialize reads every page through the pager of the live connection, from its cache, the
  * WAL or the file, as any query would; it shares nothing with core/. Two traps: it asks the b-tree
  * for its page size before it has read page 1, and on a database of no pages it commits an empty
- * transaction, which would create the file it was to look at. So sizes are asked for first. */
+ * transaction, which would create the file it was to look at. So the number of pages is asked for
+ * first. */
 #include "crashsim/witness.h"
 
 #include <assert.h>
@@ -86,22 +87,25 @@ mc_status mc_witness_read(sqlite3 *db, const char *schema, uint64_t limit_bytes,
     sqlite3_int64 page_count = 0;
     sqlite3_int64 page_size = 0;
     mc_status status = pragma_number(db, schema, "page_count", &page_count, error);
-    if (status == MC_OK) {
+    bool small = (uint64_t)page_count <= limit_bytes / MC_PAGE_SIZE_MAX; /* whatever its pages */
+    if (status == MC_OK && !small) {
         status = pragma_number(db, schema, "page_size", &page_size, error);
     }
     if (status != MC_OK) {
         return status;
     }
-    *out = (mc_witness){.page_size = (uint32_t)page_size, .page_count = (uint32_t)page_count};
+    *out = (mc_witness){.page_count = (uint32_t)page_count};
     if (page_count == 0) {
         return MC_OK;
     }
-    if ((uint64_t)page_count * (uint64_t)page_size > limit_bytes) {
-        out->page_count = MC_WITNESS_NONE;
+    if (!small && (uint64_t)page_count * (uint64_t)page_size > limit_bytes) {
+        *out = (mc_witness){.page_size = (uint32_t)page_size, .page_count = MC_WITNESS_NONE};
         return MC_OK;
     }
     sqlite3_int64 size = 0;
     uint8_t *bytes = sqlite3_serialize(db, schema, &size, 0);
+    page_size = small ? size / page_count : page_size;
+    out->page_size = (uint32_t)page_size;
     if (bytes == NULL || size != page_count * page_size) {
         sqlite3_free(bytes);
         return mc_fail(error, MC_IO, "witness-failed", "witness: cannot serialize %s: %s", schema,

@@ -15,8 +15,8 @@
 # Two ways: `replay` executes each input, nothing mutated (our few seeds again and again, until about as many
 # executions as there are scripts); `mutate` fuzzes from 200 of them, or as many as there are. A second is
 # one of processor time, because the machine may be shared; by the clock it is told too. What a process needs
-# to start is taken off, and a replay weighs no inputs (-entropic=0): libFuzzer's weighing takes half
-# of the time of a short execution.
+# to start is taken off, and inputs are not weighed (-entropic=0): libFuzzer's weighing takes more than half
+# of the time of an execution that has many features.
 # A measurement by mutation that a finding ends before half its time does not count, and is told.
 #
 # Exit status: 0 each target reaches its goal and twice ossfuzz.c, in both ways; 1 one does not; 2 wrong
@@ -83,7 +83,7 @@ program() {
 timed() {
     local name=$1 status=0 TIMEFORMAT='%R %U %S'
     shift
-    { time "$(program "$name")" -detect_leaks=0 -timeout=120 -print_final_stats=1 \
+    { time "$(program "$name")" -detect_leaks=0 -entropic=0 -timeout=120 -print_final_stats=1 \
         -artifact_prefix="$work/" "$@" >"$work/log" 2>&1 || status=$?; } 2>"$work/time"
     awk -v status="$status" '
         FNR == NR { clock = $1; cpu = $2 + $3; next }
@@ -98,7 +98,7 @@ replay() {
     [ "$inputs" != 0 ] || die 3 "fuzz/compare: $name: no inputs"
     mapfile -t copies < <(yes "$work/inputs/$name" | head -n $(((scripts + inputs - 1) / inputs)))
     start=$(timed "$name" -runs=0 "$work/empty")
-    timed "$name" -runs=0 -entropic=0 "${copies[@]}" | awk -v name="$name" -v start="$start" '
+    timed "$name" -runs=0 "${copies[@]}" | awk -v name="$name" -v start="$start" '
         { split(start, s) }
         $4 != 0 || $1 == 0 || $3 <= s[3] { print name, "replay ended"; next }
         { print name, "replay", $1, $2 - s[2], $3 - s[3] }' >>"$work/measured"

@@ -5,6 +5,7 @@
 
 #include "fuzz/crashing.h"
 #include "fuzz/finding.h"
+#include "fuzz/pool.h"
 #include "fuzz/process.h"
 
 const mc_target mc_fuzz_target = {
@@ -16,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     mc_crash_report report;
     mc_fuzz_process();
+    size_t live = mc_pool_live();
     if (!mc_crash_run(data, size, &mc_crash_rules_true, &report)) {
         return -1;
     }
@@ -23,6 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mc_fuzz_note(report.text, strlen(report.text));
     if (report.signature[0] != '\0') {
         mc_finding(report.signature, "%s", report.text);
+    }
+    if (mc_pool_live() != live) {
+        mc_finding("sqlite-leaks", "%zu allocations of SQLite's before, %zu after", live,
+                   mc_pool_live());
     }
     return 0;
 }

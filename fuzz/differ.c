@@ -96,20 +96,22 @@ static bool copy(mc_file *file)
     return data != NULL || file->size == 0;
 }
 
+/* recover goes first: SQLite's recovery is taken back, but leaves the disk's bytes elsewhere, and
+ * then a super-journal that is a file of the disk would not be known again. */
 static void compare(mc_disk *disk, const mc_files *files)
 {
     static mc_arena arena = {.limit_bytes = RECOVER_BYTES_MAX};
     mc_arena_reset(&arena);
+    mc_import import = {0};
+    mc_error error = {0};
+    mc_status status = mc_recover_files(files, &arena, &import, &error);
     mc_stock stock;
     if (!mc_stock_ask_disk(disk, "main.db", IMAGE_BYTES_MAX, &stock)) {
         return;
     }
     if (stock.code != SQLITE_FULL) { /* that would be the disk's answer, not SQLite's */
-        mc_import import = {0};
-        mc_error error = {0};
         char problem[512] = "";
         const char *signature = NULL;
-        mc_status status = mc_recover_files(files, &arena, &import, &error);
         note(status, &import, &error, &stock);
         if (!mc_stock_agrees(&stock, status, &import.image, &error, problem, sizeof problem,
                              &signature)) {

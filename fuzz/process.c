@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "fuzz/pool.h"
+
 /* Asked by AddressSanitizer when a process starts; ASAN_OPTIONS goes before it. What was freed
  * stays poisoned for the length of some inputs, not for 256 MiB: memory that is cold each time
  * costs a third of the speed. */
@@ -28,6 +30,9 @@ void mc_fuzz_process(void)
     code = sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
     assert(code == SQLITE_OK);
     code = sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    assert(code == SQLITE_OK);
+    mc_pool_use();
+    code = sqlite3_initialize(); /* what it allocates stays */
     assert(code == SQLITE_OK);
     (void)code;
 }

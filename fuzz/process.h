@@ -2,8 +2,9 @@
  *
  * SQLite: no lookaside and no bulk allocation of cache pages, so that each object and each cached
  * page is an allocation of its own, which AddressSanitizer watches and which costs no more than
- * what an execution uses; no memory statistics and no mutexes, since a target has one thread. None
- * of it decides what SQLite reads or writes.
+ * what an execution uses; with AddressSanitizer they come from a pool (pool.h); no memory
+ * statistics and no mutexes, since a target has one thread. None of it decides what SQLite reads or
+ * writes.
  *
  * AddressSanitizer: freed memory comes back after 4 MiB, some executions later, not after 256: the
  * memory in use stays in the processor's cache, and the kernel need not give fresh pages. Of each

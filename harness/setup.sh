@@ -50,6 +50,7 @@ module sqlite3 libsqlite3-dev
 module libxxhash libxxhash-dev
 module liblz4 liblz4-dev
 module lmdb liblmdb-dev
+module gmp libgmp-dev
 module jansson libjansson-dev
 module libarchive libarchive-dev
 module libxml-2.0 libxml2-dev

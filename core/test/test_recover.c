@@ -389,7 +389,8 @@ static void put_file(mc_kvstore *store, mc_arena *arena, mc_v1_tag tag, const st
 
 /* A store of base's old pages, main's metadata saying `size`, and a journal; recover and SQLite
  * through the v1 VFS in all its builds must agree. The image lies in `arena`. */
-static void compare_store(uint64_t size, const stock_file *journal, mc_arena *arena, mc_import *out)
+static mc_status compare_store(uint64_t size, const stock_file *journal, mc_arena *arena,
+                               mc_import *out)
 {
     mc_kvstore store = {0};
     mc_pair pair[64];
@@ -411,6 +412,7 @@ static void compare_store(uint64_t size, const stock_file *journal, mc_arena *ar
         mc_stock_free(&stock);
     }
     mc_kvstore_free(&store);
+    return status;
 }
 
 /* Promise: where playback makes a v1 main as long as it was, chunks that a torn shrink left behind
@@ -434,6 +436,30 @@ static void playback_uncovers_chunks(void **unused)
     stock_free(&state);
 }
 
+/* Promise: the page size of a journal that states none is the one that SQLite found in main before
+ * playback, also where playback uncovers a header that states another. */
+static void uncovered_header_comes_too_late(void **unused)
+{
+    (void)unused;
+    stock_state state = {0};
+    forge_journal header = forge_good_header(&base);
+    header.sector_size = 4096;
+    forge_crash(&base, &header, &state);
+    stock_resize(&state.file[STOCK_JOURNAL], 4096);
+    memset(state.file[STOCK_JOURNAL].data + 24, 0, 4);
+    uint8_t stated[2];
+    memcpy(stated, base.before.data + 16, sizeof stated);
+    memcpy(base.before.data + 16, "\x00\x01", sizeof stated); /* 65536 */
+    for (uint64_t size = 1; size < 40; size++) {
+        mc_arena arena = {.limit_bytes = STOCK_ARENA_BYTES};
+        mc_import out = {0};
+        (void)compare_store(size, &state.file[STOCK_JOURNAL], &arena, &out);
+        mc_arena_free(&arena);
+    }
+    memcpy(base.before.data + 16, stated, sizeof stated);
+    stock_free(&state);
+}
+
 /* Promise: a v1 journal shorter than the VFS's sector restores nothing. */
 static void short_journals_restore_nothing(void **unused)
 {
@@ -450,6 +476,39 @@ static void short_journals_restore_nothing(void **unused)
         stock_resize(&state.file[STOCK_JOURNAL], sizes[i]);
         compare_store(base.before.size, &state.file[STOCK_JOURNAL], &arena, &out);
         assert_int_equal(out.image.page_count, sizes[i] < 4096 ? base.before_pages : 0);
+        mc_arena_free(&arena);
+        stock_free(&state);
+    }
+}
+
+/* Promise: a journal that makes main longer than a v1 file can be is refused; nothing shorter is.
+ */
+static void playback_stays_in_chunks(void **unused)
+{
+    (void)unused;
+    static const struct {
+        uint32_t page_size;
+        uint32_t original_pages;
+        mc_status expected;
+    } rows[] = {
+        {4096, UINT32_MAX, MC_OK},         /* a page less than 2^44 bytes */
+        {8192, UINT32_MAX / 2, MC_OK},     /* two pages less */
+        {8192, UINT32_MAX / 2 + 1, MC_OK}, /* 2^44 bytes */
+        {8192, UINT32_MAX / 2 + 2, MC_REFUSED},
+        {65536, UINT32_MAX, MC_REFUSED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        mc_arena arena = {.limit_bytes = STOCK_ARENA_BYTES};
+        mc_import out = {0};
+        stock_state state = {0};
+        forge_journal header = forge_good_header(&base);
+        header.sector_size = 4096;
+        header.page_size = rows[i].page_size;
+        header.original_pages = rows[i].original_pages;
+        forge_crash(&base, &header, &state);
+        stock_resize(&state.file[STOCK_JOURNAL], 4096);
+        assert_int_equal(compare_store(base.before.size, &state.file[STOCK_JOURNAL], &arena, &out),
+                         rows[i].expected);
         mc_arena_free(&arena);
         stock_free(&state);
     }
@@ -487,6 +546,8 @@ int main(void)
         cmocka_unit_test(store_of_one_byte_is_not_empty),
         cmocka_unit_test(playback_uncovers_chunks),
         cmocka_unit_test(short_journals_restore_nothing),
+        cmocka_unit_test(playback_stays_in_chunks),
+        cmocka_unit_test(uncovered_header_comes_too_late),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -68,11 +68,12 @@ static mc_disk state_of(const mc_trace *trace, size_t point, const char *profile
 
 static size_t pending_of(const mc_trace *trace, size_t point, const char *profile)
 {
-    size_t pending;
     mc_error error;
-    mc_arena_reset(&arena);
-    assert_int_equal(
-        mc_power_pending(trace, point, mc_power_find(profile), &arena, &pending, &error), MC_OK);
+    mc_power *power = mc_power_open(trace, mc_power_find(profile));
+    assert_non_null(power);
+    assert_int_equal(mc_power_advance(power, point, &error), MC_OK);
+    size_t pending = mc_power_pending(power);
+    mc_power_close(power);
     return pending;
 }
 

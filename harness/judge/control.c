@@ -22,6 +22,7 @@ typedef struct opened {
 struct mc_control {
     mc_disk *disk;
     mc_memvfs *vfs;
+    mc_reads *reads; /* null: do not note */
     bool reuse;
     uint32_t database_count;
     const char *database[MC_DATABASES_MAX];
@@ -67,6 +68,32 @@ void mc_control_close(mc_control *control)
     mc_disk_rewind(control->disk);
     mc_memvfs_close(control->vfs);
     free(control);
+}
+
+void mc_control_note(mc_control *control, mc_reads *reads)
+{
+    control->reads = reads;
+}
+
+/* What kind_of looks at, and whether there is a database at all. */
+static void note_kind(const mc_control *control, uint32_t index)
+{
+    if (control->reads == NULL) {
+        return;
+    }
+    static const char *const suffix[] = {"", "-journal", "-wal"};
+    char name[MC_DISK_NAME_MAX + 16];
+    for (size_t i = 0; i < sizeof suffix / sizeof *suffix; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", control->database[index], suffix[i]);
+        uint16_t number = mc_disk_find(control->disk, name);
+        if (number != MC_DISK_NONE) {
+            mc_reads_exists(control->reads, number);
+            mc_reads_size(control->reads, number);
+            if (i == 0) {
+                mc_reads_bytes(control->reads, number, 19, 20);
+            }
+        }
+    }
 }
 
 static state_kind kind_of(const mc_files *files)
@@ -117,6 +144,10 @@ static int copy_home(mc_control *control, uint32_t index)
     bool ok = mc_disk_write(control->disk, number, 0, bytes, (size_t)size) &&
               mc_disk_truncate(control->disk, number, (uint64_t)size);
     sqlite3_free(bytes);
+    if (control->reads != NULL) {
+        mc_reads_wrote(control->reads, number, 0, (uint64_t)size);
+        mc_reads_cut(control->reads, number, (uint64_t)size);
+    }
     return ok ? SQLITE_OK : SQLITE_NOMEM;
 }
 
@@ -124,6 +155,7 @@ static int recover_one(mc_control *control, uint32_t index)
 {
     mc_files files;
     mc_disk_files(control->disk, control->database[index], &files);
+    note_kind(control, index);
     state_kind now = kind_of(&files);
     opened *o = &control->opened[index];
     int rc = SQLITE_OK;
@@ -136,6 +168,7 @@ static int recover_one(mc_control *control, uint32_t index)
     if (rc == SQLITE_OK) {
         /* A hot journal can uncover a WAL header, so ask whatever the kind was. */
         mc_disk_files(control->disk, control->database[index], &files);
+        note_kind(control, index);
         state_kind after = kind_of(&files);
         if (after != now) {
             o->kind = KIND_MIXED; /* the connection has become of another kind: use it only once */
@@ -171,6 +204,7 @@ void mc_control_recover(mc_control *control, mc_control_answer *out)
     drop_unfit(control);
     mc_disk_begin(control->disk);
     mc_memvfs_drop_shm(control->vfs);
+    mc_memvfs_note(control->vfs, control->reads);
     out->recovered = true;
     for (uint32_t i = 0; i < control->database_count && out->recovered; i++) {
         int rc = recover_one(control, i);
@@ -182,6 +216,7 @@ void mc_control_recover(mc_control *control, mc_control_answer *out)
             drop(&control->opened[i]);
         }
     }
+    mc_memvfs_note(control->vfs, NULL);
 }
 
 void mc_control_undo(mc_control *control)

@@ -11,6 +11,7 @@
 #ifndef MIDCOMMIT_HARNESS_JUDGE_CONTROL_H
 #define MIDCOMMIT_HARNESS_JUDGE_CONTROL_H
 
+#include "crashsim/reads.h"
 #include "crashsim/trace.h"
 
 typedef struct mc_control mc_control;
@@ -25,6 +26,10 @@ typedef struct mc_control_answer {
  * memory. */
 mc_control *mc_control_open(const mc_trace *trace, mc_disk *disk, bool reuse);
 void mc_control_close(mc_control *control);
+
+/* The next recovery notes what it looks at of the state (reads.h), the lengths by which it chooses
+ * its connection included; null: not any more. */
+void mc_control_note(mc_control *control, mc_reads *reads);
 
 /* Recovers the present state. The disk is logging on return: disk->change lists what SQLite
  * changed. mc_control_undo brings the state back and must follow. */

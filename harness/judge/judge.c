@@ -2,6 +2,7 @@
 
 #include "harness/judge/defects.h"
 #include "harness/judge/judging.h"
+#include "harness/judge/loss.h"
 #include "harness/host/tasks.h"
 
 #include <assert.h>
@@ -87,7 +88,7 @@ static uint64_t case_bytes(const mc_judging *j, const mc_crash *crash)
 static mc_status add_finding(mc_judging *j, const mc_crash *crash, const char *who,
                              uint32_t importer, const mc_verdict *verdict,
                              const mc_outcome *outcome, bool fails, const char *defect,
-                             mc_error *error)
+                             uint64_t times, mc_error *error)
 {
     char text[64];
     char signature[MC_SIGNATURE_MAX];
@@ -97,7 +98,9 @@ static mc_status add_finding(mc_judging *j, const mc_crash *crash, const char *w
     if (finding == NULL) {
         return no_memory(error);
     }
-    if (finding->count++ == 0) {
+    bool first = finding->count == 0;
+    finding->count += times;
+    if (first) {
         (void)snprintf(finding->verdict, sizeof finding->verdict, "%s", text);
         mc_judging_state_id(j, crash, finding->state, sizeof finding->state);
         finding->bytes = case_bytes(j, crash);
@@ -119,19 +122,19 @@ static bool more_telling(const mc_verdict *verdict, const mc_tally *tally)
 }
 
 static void count(mc_judging *j, const mc_crash *crash, uint32_t importer,
-                  const mc_verdict *verdict, const mc_outcome *outcome)
+                  const mc_verdict *verdict, const mc_outcome *outcome, uint64_t times)
 {
     mc_tally *tally = &j->cell->tally[importer];
     if (more_telling(verdict, tally)) {
         mc_judging_state_id(j, crash, tally->first_case, sizeof tally->first_case);
         tally->first_kind = verdict->kind;
     }
-    tally->verdict[verdict->kind]++;
-    tally->ahead += verdict->kind == MC_CLEAN && verdict->ahead;
-    tally->empty += verdict->kind == MC_STALE && verdict->empty;
-    tally->silent += verdict->kind == MC_TORN && verdict->silent;
-    tally->missed +=
-        verdict->kind == MC_TORN && (outcome->noticed & MC_NOTICED_INTEGRITY_CHECK) == 0;
+    bool torn = verdict->kind == MC_TORN;
+    tally->verdict[verdict->kind] += times;
+    tally->ahead += verdict->kind == MC_CLEAN && verdict->ahead ? times : 0;
+    tally->empty += verdict->kind == MC_STALE && verdict->empty ? times : 0;
+    tally->silent += torn && verdict->silent ? times : 0;
+    tally->missed += torn && (outcome->noticed & MC_NOTICED_INTEGRITY_CHECK) == 0 ? times : 0;
 }
 
 /* Two outcomes say the same of one state: both refuse, or the logical content is equal. */
@@ -159,8 +162,8 @@ static mc_verdict verdict_of(const mc_judging *j, const mc_crash *crash, const m
                          j->content.empty_class, control_recovers);
 }
 
-static mc_status meet_control(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
-                              const mc_outcome *own, mc_error *error)
+mc_status mc_judged_meeting(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
+                            const mc_outcome *own, mc_error *error)
 {
     j->cell->compared++;
     if (agree(j, own, control)) {
@@ -169,7 +172,7 @@ static mc_status meet_control(mc_judging *j, const mc_crash *crash, const mc_out
     j->cell->disagreements++;
     mc_verdict verdict = verdict_of(j, crash, own, control->kind == MC_OUTCOME_SNAPSHOT);
     return add_finding(j, crash, "recover differs from sqlite", UINT32_MAX, &verdict, own, true,
-                       NULL, error);
+                       NULL, 1, error);
 }
 
 /* A state that was not met before: everything that has to be run is run. */
@@ -193,7 +196,7 @@ static mc_status first_meeting(mc_judging *j, mc_known *known, const mc_crash *c
             j->cell->tally[i].nanoseconds += j->nanoseconds;
         }
         if (status == MC_OK && kind == MC_IMPORTER_RECOVER) {
-            status = meet_control(j, crash, &row[0], &row[i + 1], error);
+            status = mc_judged_meeting(j, crash, &row[0], &row[i + 1], error);
         }
     }
     return status;
@@ -213,18 +216,28 @@ static const char *known_defect(mc_judging *j, const mc_verdict *verdict)
     return defect != NULL ? defect->name : NULL;
 }
 
-static mc_status judge_control(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
-                               const mc_verdict *verdict, mc_error *error)
+mc_status mc_judged_control(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
+                            const mc_verdict *verdict, uint64_t times, mc_error *error)
 {
-    const mc_mistake *mistake = j->handover.mistake;
-    if ((mistake != NULL && !mistake->promised) || mc_promise_kept(j->cell->promise, verdict)) {
-        return MC_OK; /* of a sidecar that does not belong there SQLite promises nothing */
-    }
     const char *defect = known_defect(j, verdict);
-    j->cell->known_defect += defect != NULL;
-    j->cell->control_dirty += defect == NULL;
+    j->cell->known_defect += defect != NULL ? times : 0;
+    j->cell->control_dirty += defect == NULL ? times : 0;
     return add_finding(j, crash, "control breaks its promise", UINT32_MAX, verdict, control,
-                       defect == NULL, defect, error);
+                       defect == NULL, defect, times, error);
+}
+
+mc_status mc_judged_importer(mc_judging *j, const mc_crash *crash, uint32_t importer,
+                             const mc_outcome *outcome, const mc_verdict *verdict, bool unmet,
+                             uint64_t times, mc_error *error)
+{
+    bool fails = unmet && (j->options->required & 1u << importer) != 0;
+    j->cell->tally[importer].unmet += unmet ? times : 0;
+    count(j, crash, importer, verdict, outcome, times);
+    if (verdict->kind == MC_CLEAN && !j->options->clean_too) {
+        return MC_OK;
+    }
+    return add_finding(j, crash, j->importers->chosen[importer].name, importer, verdict, outcome,
+                       fails, NULL, times, error);
 }
 
 static mc_status judge_known(mc_judging *j, const mc_crash *crash, mc_error *error)
@@ -242,9 +255,12 @@ static mc_status judge_known(mc_judging *j, const mc_crash *crash, mc_error *err
     const mc_outcome *row = row_of(j, known, index);
     bool recovers = row[0].kind == MC_OUTCOME_SNAPSHOT;
     mc_verdict control = verdict_of(j, crash, &row[0], recovers);
-    status = judge_control(j, crash, &row[0], &control, error);
+    const mc_mistake *mistake = j->handover.mistake;
+    /* Of a sidecar that does not belong there SQLite promises nothing. */
+    if ((mistake == NULL || mistake->promised) && !mc_promise_kept(j->cell->promise, &control)) {
+        status = mc_judged_control(j, crash, &row[0], &control, 1, error);
+    }
     for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
-        const mc_chosen *chosen = &j->importers->chosen[i];
         mc_outcome outcome = row[i + 1];
         if (mc_judging_followed(j, i)) {
             status = mc_judging_outcome(j, i, &outcome, error);
@@ -254,12 +270,7 @@ static mc_status judge_known(mc_judging *j, const mc_crash *crash, mc_error *err
         }
         mc_verdict verdict = verdict_of(j, crash, &outcome, recovers);
         bool unmet = verdict.kind != MC_CLEAN && control.kind == MC_CLEAN;
-        bool fails = unmet && (j->options->required & 1u << i) != 0;
-        j->cell->tally[i].unmet += unmet;
-        count(j, crash, i, &verdict, &outcome);
-        if (verdict.kind != MC_CLEAN || j->options->clean_too) {
-            status = add_finding(j, crash, chosen->name, i, &verdict, &outcome, fails, NULL, error);
-        }
+        status = mc_judged_importer(j, crash, i, &outcome, &verdict, unmet, 1, error);
     }
     return status;
 }
@@ -321,8 +332,9 @@ static void begin_cells(mc_judging *j, mc_cell *cell)
     j->cells = cell;
     for (uint32_t i = 0; i < mc_mistake_count(j->options->sidecars); i++) {
         cell[i].commits = j->trace.commit_count;
-        cell[i].promise = mc_promise_of(record->mode, record->sync, record->kv ? "kv" : "kill",
-                                        j->trace.database_count, &source);
+        cell[i].promise =
+            mc_promise_of(record->mode, record->sync, record->kv ? "kv" : j->crash_name,
+                          j->trace.database_count, &source);
     }
 }
 
@@ -351,8 +363,13 @@ mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *err
                               .applied = j->trace.is_kv ? NULL : mc_judging_applied,
                               .acked = mc_judging_acked,
                               .state = judge_state};
-        status = mc_judging_explore(j, &visitor, &explored, error);
-        end_cells(j, explored.skipped);
+        if (options->power != NULL) {
+            j->cell = cell;
+            status = mc_loss_judge(j, cell, error);
+        } else {
+            status = mc_judging_explore(j, &visitor, &explored, error);
+            end_cells(j, explored.skipped);
+        }
         if (status == MC_OK && cell->commits == 0) {
             status = mc_fail(error, MC_MALFORMED, "no-commit",
                              "%s: nothing was committed, so no crash was tested",
@@ -367,5 +384,9 @@ mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *err
 void mc_cell_free(mc_cell *cell)
 {
     free(cell->finding);
+    if (cell->proof != NULL) {
+        mc_proof_clear(cell->proof);
+        free(cell->proof);
+    }
     memset(cell, 0, sizeof *cell);
 }

@@ -10,10 +10,12 @@
 #define MIDCOMMIT_HARNESS_JUDGE_JUDGE_H
 
 #include "crashsim/crash.h"
+#include "crashsim/power.h"
 #include "harness/importer/importers.h"
+#include "harness/judge/proof.h"
 #include "harness/judge/verdict.h"
 
-enum { MC_SIGNATURE_MAX = 200, MC_STATE_ID_MAX = 160 };
+enum { MC_SIGNATURE_MAX = 200, MC_STATE_ID_MAX = 600 };
 
 /* Counts of states, for one importer. */
 typedef struct mc_tally {
@@ -52,6 +54,7 @@ typedef struct mc_cell {
     uint32_t commits;
     mc_promise promise;
     mc_tally tally[MC_IMPORTERS_MAX];
+    mc_proof *proof; /* power: the same in states; the counts above are of classes. Else null */
     mc_finding *finding;
     uint32_t finding_count;
     uint32_t finding_capacity;
@@ -60,8 +63,9 @@ typedef struct mc_cell {
 typedef struct mc_judge_options {
     const mc_record_options *record; /* what to run; kv decides the crash model */
     const mc_importers *importers;
-    uint32_t required; /* bit per importer: must be clean wherever the control is */
-    uint64_t budget;   /* states per crash point; 0: no bound */
+    uint32_t required;             /* bit per importer: must be clean wherever the control is */
+    const mc_power_profile *power; /* null: the machine lives on */
+    uint64_t budget;   /* states per crash point; 0: no bound. power: states that are run for it */
     bool clean_too;    /* a clean verdict is a finding, too, that never fails */
     uint32_t sidecars; /* bits of mistakes (handover.h), for files only; 0: as-is */
 } mc_judge_options;

@@ -23,7 +23,8 @@ bool mc_judging_followed(const mc_judging *j, uint32_t importer)
     if (mistake != NULL) {
         return kind == MC_IMPORTER_ABANDON && mistake->file != MC_HANDED_MAIN;
     }
-    return !j->trace.is_kv && !j->single && kind <= MC_IMPORTER_RECOVER;
+    return !j->trace.is_kv && !j->single && j->options->power == NULL &&
+           kind <= MC_IMPORTER_RECOVER;
 }
 
 mc_status mc_judging_hand_over(mc_judging *j, uint32_t mistake, const mc_crash *crash,
@@ -154,7 +155,7 @@ static const uint8_t *main_head(void *context, uint32_t database)
 
 /* An image of another page size than the workload's equals no snapshot: its pages hash otherwise.
  */
-static mc_status outcome_of_given(mc_judging *j, mc_outcome *out, mc_error *error)
+mc_status mc_judging_given(mc_judging *j, mc_outcome *out, mc_error *error)
 {
     for (uint32_t d = 0; d < j->trace.database_count; d++) {
         if (!mc_oracle_set_image(&j->oracle, MC_VIEW_SCRATCH, d, &j->given[d])) {
@@ -238,13 +239,13 @@ static mc_status show_control(mc_judging *j, mc_outcome *out, mc_error *error)
     return status;
 }
 
-/* The raw view shows the main file that the crash left. Where another is in its place, what SQLite
- * made of it is read as a whole. */
+/* The raw view shows the main file that the crash left. Where another is in its place, as after
+ * every power loss, what SQLite made of it is read as a whole. */
 static mc_status show_replaced(mc_judging *j, mc_outcome *out, mc_error *error)
 {
     mc_arena_reset(&j->arena);
     mc_status status = mc_judging_control_images(j, &j->arena, j->given, error);
-    return status == MC_OK ? outcome_of_given(j, out, error) : status;
+    return status == MC_OK ? mc_judging_given(j, out, error) : status;
 }
 
 static mc_status control_files(mc_judging *j, mc_outcome *out, mc_error *error)
@@ -253,7 +254,8 @@ static mc_status control_files(mc_judging *j, mc_outcome *out, mc_error *error)
     mc_control_recover(j->control, &answer);
     mc_status status = MC_OK;
     const mc_mistake *mistake = j->handover.mistake;
-    if (answer.recovered && mistake != NULL && mistake->file == MC_HANDED_MAIN) {
+    bool replaced = mistake != NULL && mistake->file == MC_HANDED_MAIN;
+    if (answer.recovered && (replaced || j->options->power != NULL)) {
         status = show_replaced(j, out, error);
     } else if (answer.recovered) {
         status = show_control(j, out, error);
@@ -300,7 +302,7 @@ static mc_status control_store(mc_judging *j, mc_outcome *out, mc_error *error)
         *out = refusal(mc_judging_intern(j, answer.text));
         return MC_OK;
     }
-    return outcome_of_given(j, out, error);
+    return mc_judging_given(j, out, error);
 }
 
 /* A library is code that is being tested: what it says is checked before it is used. */
@@ -421,7 +423,7 @@ static mc_status outcome_one_shot(mc_judging *j, const mc_chosen *chosen, mc_out
             return status;
         }
     }
-    return outcome_of_given(j, out, error);
+    return mc_judging_given(j, out, error);
 }
 
 mc_status mc_judging_control(mc_judging *j, mc_outcome *out, mc_error *error)
@@ -453,7 +455,7 @@ static mc_status refused_nothing(mc_judging *j, mc_outcome *out, mc_error *error
 {
     mc_outcome empty;
     memset(j->given, 0, sizeof j->given);
-    mc_status status = outcome_of_given(j, &empty, error);
+    mc_status status = mc_judging_given(j, &empty, error);
     if (status == MC_OK && empty.kind == MC_OUTCOME_SNAPSHOT) {
         *out = empty;
     }
@@ -567,6 +569,9 @@ void mc_judging_state_id(const mc_judging *j, const mc_crash *crash, char *out, 
     if (crash->cut > 0 && n > 0 && (size_t)n < size) {
         n += snprintf(out + n, size - (size_t)n, "+%u", crash->cut);
     }
+    if (crash->choice != NULL && crash->choice[0] != '\0' && n > 0 && (size_t)n < size) {
+        n += snprintf(out + n, size - (size_t)n, "+%s", crash->choice);
+    }
     if (j->handover.mistake != NULL && n > 0 && (size_t)n < size) {
         (void)snprintf(out + n, size - (size_t)n, "@%s", j->handover.mistake->name);
     }
@@ -578,7 +583,8 @@ static mc_status open_files(mc_judging *j, mc_error *error)
     if (j->follow == NULL) {
         return error->status;
     }
-    j->control = mc_control_open(&j->trace, &j->trace.base, true);
+    /* Classes want a reader without memory. */
+    j->control = mc_control_open(&j->trace, &j->trace.base, j->options->power == NULL);
     if (j->control == NULL) {
         return no_memory(error);
     }
@@ -594,6 +600,10 @@ void mc_judging_start(mc_judging *j, const mc_judge_options *options)
     j->options = options;
     j->importers = options->importers;
     j->crash_name = options->record->kv ? mc_kv_crash_names[options->record->kv_build] : "kill";
+    if (options->power != NULL) {
+        (void)snprintf(j->power_name, sizeof j->power_name, "power:%s", options->power->name);
+        j->crash_name = j->power_name;
+    }
     j->arena.limit_bytes = SIZE_MAX / 2;
     j->names.limit_bytes = 1 << 20;
 }

@@ -44,9 +44,10 @@ typedef struct mc_judging {
     mc_saved_page *saved;
     size_t saved_capacity;
     mc_handover handover;
-    mc_known known[MC_MISTAKES_MAX];    /* by mistake */
-    uint64_t nanoseconds;               /* that one program or library took on one state */
-    const char *crash_name;             /* "kill" or "kv" */
+    mc_known known[MC_MISTAKES_MAX]; /* by mistake */
+    uint64_t nanoseconds;            /* that one program or library took on one state */
+    const char *crash_name;          /* "kill", "kv", "power:PROFILE" */
+    char power_name[40];
     mc_cell *cells;                     /* by rank of the chosen mistakes */
     size_t last_point[MC_MISTAKES_MAX]; /* by rank: the last crash point counted, plus 1 */
     mc_cell *cell;                      /* the one that counts now */
@@ -87,6 +88,21 @@ bool mc_judging_followed(const mc_judging *judging, uint32_t importer);
 mc_status mc_judging_control(mc_judging *judging, mc_outcome *out, mc_error *error);
 mc_status mc_judging_outcome(mc_judging *judging, uint32_t importer, mc_outcome *out,
                              mc_error *error);
+
+/* The outcome of the images in `given`. */
+mc_status mc_judging_given(mc_judging *judging, mc_outcome *out, mc_error *error);
+
+/* Counts `times` states of which an importer made that, and makes a finding of what is one; they
+ * and the next two belong to the judge. `unmet`: it did worse than SQLite. */
+mc_status mc_judged_importer(mc_judging *judging, const mc_crash *crash, uint32_t importer,
+                             const mc_outcome *outcome, const mc_verdict *verdict, bool unmet,
+                             uint64_t times, mc_error *error);
+/* The control did not keep its promise on the present state. */
+mc_status mc_judged_control(mc_judging *judging, const mc_crash *crash, const mc_outcome *control,
+                            const mc_verdict *verdict, uint64_t times, mc_error *error);
+/* recover has made `own` of the present state, and SQLite `control`. */
+mc_status mc_judged_meeting(mc_judging *judging, const mc_crash *crash, const mc_outcome *control,
+                            const mc_outcome *own, mc_error *error);
 
 /* The files of one database of the present state, those that the v1 VFS shows for a store; false
  * when it could not open them. */

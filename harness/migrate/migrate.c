@@ -38,44 +38,30 @@ typedef struct migration {
 
 /* ---- the input ---- */
 
-/* Which sidecars SQLite would use: of a hot journal without a good first header it makes nothing
- * but a free place in the folder. An error shows again when recovery itself is run. */
-static uint32_t find_used(migration *m)
+static mc_input input_of(const migration *m)
 {
-    const mc_files *files = &m->source.files;
-    mc_error ignored;
-    mc_journal journal;
-    mc_wal wal;
-    uint32_t used = 0;
-    if (mc_journal_read(files, &m->arena, &journal, &ignored) == MC_OK && journal.hot &&
-        journal.resizes) {
-        used |= MC_SIDECAR_JOURNAL;
-    }
-    /* A WAL beside an empty main is deleted unread. */
-    if (mc_journal_file_size(&files->main) > 0 &&
-        mc_wal_open(&files->wal, &wal, NULL, &ignored) == MC_OK && wal.usable) {
-        mc_wal_advance(&wal, &files->wal);
-        used |= wal.commit_frames > 0 ? (uint32_t)MC_SIDECAR_WAL : 0;
-    }
-    return used;
+    return (mc_input){
+        .kind = m->source.kind == MC_SOURCE_FILES ? MC_INPUT_FILES : MC_INPUT_STORE,
+        .files = m->source.files,
+        .store = m->source.store,
+    };
 }
 
 static void recover(migration *m)
 {
-    const mc_files *files = &m->source.files;
     mc_import import = {0};
     if (m->source.visible != MC_OK) {
         m->recovered = m->source.visible;
         m->trouble = m->source.trouble;
         return;
     }
-    if (!files->main.exists) {
+    if (!m->source.files.main.exists) {
         m->recovered = mc_fail(&m->trouble, MC_REFUSED, "main-missing",
                                "%s: expected a main file, found none", m->source.path);
         return;
     }
-    m->used = find_used(m);
-    m->recovered = mc_recover_files(files, &m->arena, &import, &m->trouble);
+    mc_input input = input_of(m);
+    m->recovered = mc_recover(&input, &m->arena, &import, &m->used, &m->trouble);
     m->recovery = import.image;
 }
 
@@ -158,11 +144,7 @@ static uint32_t count_differing(const mc_image *a, const mc_image *b)
 static mc_status import_source(migration *m, mc_error *error)
 {
     const mc_importer *policy = m->options->policy;
-    mc_input input = {
-        .kind = m->source.kind == MC_SOURCE_FILES ? MC_INPUT_FILES : MC_INPUT_STORE,
-        .files = m->source.files,
-        .store = m->source.store,
-    };
+    mc_input input = input_of(m);
     bool recovers = policy == &mc_importer_recover;
     const mc_importer *field = mc_importer_find(recovers ? "abandon" : policy->name);
     mc_import import = {0};

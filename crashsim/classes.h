@@ -1,0 +1,78 @@
+/* classes.h: the states of a crash point in exact classes.
+ *
+ * Recovery is deterministic, so two disk states that agree on everything that it reads before it
+ * changes it (reads.h) end the same way: they are one class. What was read is kept in a trie whose
+ * edges are what was there: its leaves are the ends that recovery can come to. A crash point's
+ * states are walked through it with nothing decided. Where the next thing to be read depends on
+ * cells that are not (power.h), each of their choices is followed; where the trie has no edge for
+ * what is there, one state is made, the reader run on it, and its reads added. What no reader
+ * looked at on the way to a leaf stays open, and the leaf stands for every choice of it: their
+ * number is exact.
+ *
+ * So a leaf needs no more states than one, a witness, and all leaves of a crash point together
+ * cover all of its states: mc_classes_walk proves that, by adding up. The trie outlives the crash
+ * point, and most of the next one's states are met in it.
+ *
+ * What a class rests on: that the reader looks at a state through nothing but what it notes, and
+ * has no memory of earlier states. */
+#ifndef MIDCOMMIT_CRASHSIM_CLASSES_H
+#define MIDCOMMIT_CRASHSIM_CLASSES_H
+
+#include <gmp.h>
+
+#include "crashsim/power.h"
+#include "crashsim/reads.h"
+
+/* The states of one crash point that have their names and lengths in common. A cell's choice is
+ * MC_POWER_UNCHOSEN while it is open. */
+typedef struct mc_states {
+    const mc_power_file *file;
+    uint8_t **choice; /* by file, then by cell */
+    uint32_t file_count;
+} mc_states;
+
+typedef struct mc_reader {
+    void *context;
+    /* `disk` holds the state: reads it, notes that in `reads`, and leaves the disk as it was.
+     * `*end` names what came of it: equal numbers, equal ends. */
+    mc_status (*run)(void *context, mc_disk *disk, mc_reads *reads, uint32_t *end, mc_error *error);
+} mc_reader;
+
+typedef struct mc_trie mc_trie;
+
+mc_trie *mc_trie_open(void); /* or null */
+void mc_trie_free(mc_trie *trie);
+uint64_t mc_trie_runs(const mc_trie *trie);   /* states on which the reader was run */
+uint64_t mc_trie_leaves(const mc_trie *trie); /* classes known so far */
+
+typedef struct mc_walk {
+    mc_trie *trie;
+    const mc_reader *reader;
+    mc_states *states;
+    mc_disk *disk;      /* shows states to the reader; file numbers as those of `states` */
+    bool *shown;        /* by file: it holds that already, but for what lies under cells */
+    uint64_t runs_left; /* of the reader; at 0, what the trie does not know stays unresolved */
+    /* A class: its end, the states of it being those of `states` now. */
+    mc_status (*leaf)(void *context, uint32_t end, mc_error *error);
+    /* States that were not resolved: too many choices in one read, or no runs left. */
+    mc_status (*unresolved)(void *context, mc_error *error);
+    void *context;
+    mc_reads reads; /* working memory, as the rest */
+} mc_walk;
+
+/* Walks all classes of walk->states, whose choices are as before when it returns. */
+mc_status mc_classes_walk(mc_walk *walk, mc_error *error);
+
+/* How many states the open choices of one file, or of all, stand for. */
+void mc_states_count_file(const mc_states *states, uint32_t file, mpz_t count);
+void mc_states_count(const mc_states *states, mpz_t count);
+
+/* Brings `disk` to the state with every open cell there. Only bytes under cells are written to a
+ * file that is shown already; all are when it returns. */
+bool mc_states_show(const mc_states *states, mc_disk *disk, bool *shown);
+
+/* Opens, decides and takes back: sets a cell's choice and what follows for the cells that it is
+ * chained to; false if it contradicts what was chosen before, nothing being changed. */
+bool mc_states_choose(mc_states *states, uint32_t file, uint32_t cell, uint8_t choice);
+
+#endif
