@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# coverage.sh OUT_DIR CORPORA_DIR [SQLITE]: what the fuzz targets reach with their corpora.
+# coverage.sh OUT_DIR CORPORA_DIR [SQLITE [TARGET...]]: what the fuzz targets reach with their corpora.
 #
-#   CORPORA_DIR   has a folder of inputs for each target (each fuzz/*_fuzzer.c), named as it
+#   CORPORA_DIR   has a folder of inputs for each target, named as it
+#   TARGET        each fuzz/*_fuzzer.c, if none is named
 #   SQLITE        current (the default) or debian
 #   OUT_DIR       gets coverage.md, coverage.json, and html/: core/ by file, SQLite's recovery by function
 #
@@ -18,7 +19,8 @@
 set -euo pipefail
 . "$(dirname "$0")/../harness/setup.sh"
 
-[ $# = 2 ] || [ $# = 3 ] || die 2 "fuzz/coverage: usage: coverage.sh OUT_DIR CORPORA_DIR [current|debian]"
+[ $# -ge 2 ] ||
+    die 2 "fuzz/coverage: usage: coverage.sh OUT_DIR CORPORA_DIR [current|debian [TARGET...]]"
 out=$1
 corpora=$2
 sqlite=${3:-current}
@@ -33,8 +35,8 @@ out=$(cd "$out" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-targets=()
-for file in "$top"/fuzz/*_fuzzer.c; do
+targets=("${@:4}")
+[ "${#targets[@]}" != 0 ] || for file in "$top"/fuzz/*_fuzzer.c; do
     [ "${file##*/}" = canary_fuzzer.c ] || targets+=("$(basename "$file" .c)") # it is no target
 done
 

@@ -9,13 +9,15 @@
 #                     (take a line out, and its finding is new again), and corpora/; DIR of --out/../kept
 #   --resume          go on with the night in --out, by the options it was started with
 #   --jobs N          processes at a time; one per core
-#   --memory MB       of each fuzzed process; 2048
+#   --memory MB       of each process that the night starts; 512
+#   --fuzz PERCENT    of the time for the fuzzers, half of it for each engine; 60, at most 80
 #   --weekly          afl-tmin, too, for the inputs of the corpora
 #   --seed N          of the night; from the date if not given
 #   --sqlite KIND     current or debian (fuzz/build.sh); system, for tests of this script
 #   --targets LIST    with commas between them; all fuzz/*_fuzzer.c
 #   --importer NAME   which must be clean wherever SQLite is; recover
-#   --built DIR       builds nothing and takes DIR/{plain,libfuzzer,afl-plain,afl-cmplog}
+#   --built DIR       builds nothing and takes DIR/{plain,libfuzzer,afl-plain,afl-cmplog}, and DIR/afl if it
+#                     is there
 #
 # DIR gets summary.md, summary.json, junit.xml, coverage/, corpora/, cases/, logs/, and in work/ what
 # --resume needs. Files are written whole, then renamed; a part of the night is recorded when it ends.
@@ -31,7 +33,7 @@ case ${MIDCOMMIT_NIGHT:-} in
 "$$-"*) ;;
 *) MIDCOMMIT_NIGHT=$$-$(date +%s%N) exec "${BASH_SOURCE[0]}" "$@" ;;
 esac
-for part in options phases engines canary libfuzzer afl corpora triage enumerate report; do
+for part in options phases engines canary libfuzzer afl corpora same triage enumerate report; do
     # shellcheck source=/dev/null
     . "$nightly/$part.sh"
 done
@@ -39,21 +41,26 @@ done
 parse_options "$@"
 open_night
 build_engines
+describe_machine
 start_guard
 trap 'interrupted' INT TERM HUP
 start_clock
 
-# These are limits: what a part leaves goes to the crash states, which take all that there is.
+# These are limits: what a part leaves goes to the crash states, which take all that there is, and at least
+# what is reserved, on a machine that is busy with other things.
+reserved=$(percent 10)
 phase replay "$(at_most 600 15)" replay_corpus
 phase canary "$(at_most 900 25)" find_canaries
-fuzz_all "$(percent 45)"
+fuzz_all "$(percent "$fuzz")"
 for target in "${targets[@]}"; do
-    phase "corpus-$target" "$(shared 8)" merge_corpus "$target"
+    phase "corpus-$target" "$(shared 7)" merge_corpus "$target"
 done
 for target in "${targets[@]}"; do
-    phase "triage-$target" "$(shared 8)" triage_target "$target"
+    phase "triage-$target" "$(shared 6)" triage_target "$target"
 done
-phase coverage "$(percent 4)" measure_coverage
+phase determinism "$(percent 3)" check_determinism
+phase coverage "$(at_most 900 8)" measure_coverage
+reserved=0
 phase enumerate "$(all_but 4)" enumerate
 phase triage-states "$(all_but 1)" triage_states
 

@@ -83,6 +83,7 @@ clang-runtime fuzzer libclang-rt-14-dev
 command llvm-cov-14 llvm-14
 command afl-fuzz afl++
 command jq jq
+command perl perl-base
 command npm npm
 END
         ;;
@@ -154,8 +155,9 @@ need() {
     rm -f "$top"/build*/arguments # a build made before has not seen what is here now
 }
 
-# build DIR CMAKE_ARGUMENT...: configures DIR anew when its arguments changed, and builds it. Two at a
-# time wait for each other.
+# build DIR CMAKE_ARGUMENT...: configures DIR anew when its arguments changed, and builds it, or what the
+# array build_only names of it. Two at a time wait for each other.
+build_only=()
 build() {
     local dir=$1 log=$1/build.log arguments
     shift
@@ -171,7 +173,8 @@ build() {
                 { tail -n 15 "$log" >&2; exit 1; }
             printf '%s' "$arguments" >"$dir/arguments"
         fi
-        ninja -C "$dir" -j "$cores" >"$log" 2>&1 || { grep -A 15 FAILED "$log" >&2; exit 1; }
+        ninja -C "$dir" -j "$cores" "${build_only[@]}" >"$log" 2>&1 ||
+            { grep -A 15 FAILED "$log" >&2; exit 1; }
         grep -q 'no work to do' "$log" || say "built ${dir#"$top"/}"
     ) 9>"$dir/build.lock" || die 3 "build: ${dir#"$top"/} failed, see ${log#"$top"/}"
 }

@@ -1,7 +1,7 @@
 # canary.sh: what is known to pass is replayed, and what is planted must be found. Sourced by nightly.sh.
 
 replay_corpus() {
-    within 3600 "$midcommit" replay "$top/corpus" --quiet --jobs "$jobs" --junit "$out/work/corpus.xml" ||
+    program 3600 replay "$top/corpus" --quiet --jobs "$jobs" --junit "$out/work/corpus.xml" ||
         case $? in
         1) corpus_changed ;;
         *) problem "replay: the corpus could not be replayed" ;;
@@ -40,7 +40,7 @@ find_canaries() {
 
 run_finds() {
     local status=0
-    within 60 "$midcommit" run --workload spill --txns 1 --mode "$1" --crash kill --seed "$seed" \
+    program 60 run --workload spill --txns 1 --mode "$1" --crash kill --seed "$seed" \
         --importer "$2,sqlite" --require "$2" --quiet || status=$?
     canary_result "midcommit run --importer $2" "$([ "$status" = 1 ] && echo true || echo false)"
 }

@@ -2,23 +2,38 @@
 
 canary=canary_fuzzer # finds what is planted in it, and so is none of the targets
 
-# Sets targets, and the folder of each kind of build. The canary is built with the others.
+# Sets targets, and the folder of each kind of build. The canary is built with the others. The SQLite that
+# is fuzzed is the one that crash states are made and judged with.
 build_engines() {
     need fuzz
     if [ -n "$built" ]; then
-        plain=$built/plain libfuzzer=$built/libfuzzer afl_plain=$built/afl-plain afl_cmplog=$built/afl-cmplog
+        plain=$built/plain libfuzzer=$built/libfuzzer
+        afl_plain=$built/afl-plain afl_cmplog=$built/afl-cmplog afl_asan=$built/afl
     else
         need run
-        build "$top/build" --preset release
-        plain=$top/build
+        plain=$("$top/fuzz/build.sh" plain "$sqlite") || exit 3
         libfuzzer=$("$top/fuzz/build.sh" libfuzzer "$sqlite") || exit 3
         afl_plain=$("$top/fuzz/build.sh" afl-plain "$sqlite") || exit 3
         afl_cmplog=$("$top/fuzz/build.sh" afl-cmplog "$sqlite") || exit 3
-        [ ! -x "$top/fuzz/coverage.sh" ] || "$top/fuzz/build.sh" coverage "$sqlite" >/dev/null || exit 3
+        afl_asan=$("$top/fuzz/build.sh" afl "$sqlite") || exit 3
+        [ "$sqlite" = system ] || "$top/fuzz/build.sh" coverage "$sqlite" >/dev/null || exit 3
     fi
     midcommit=$plain/midcommit
     find_targets
     export ASAN_SYMBOLIZER_PATH=${ASAN_SYMBOLIZER_PATH:-$(command -v llvm-symbolizer-14 || true)}
+}
+
+# What a reader of the summary wants to know of the place, as JSON. The tree's state counts, not its name.
+describe_machine() {
+    local commit
+    commit=$(git -C "$top" describe --always --dirty 2>/dev/null || echo unknown)
+    jq -n --arg commit "$commit" --arg midcommit "$("$midcommit" --version)" --argjson cores "$cores" \
+        --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
+        --arg memory "$(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)" \
+        --arg kernel "$(uname -srm)" --arg clang "$(clang --version | sed -n '1s/.*version //p')" \
+        --arg afl "$(afl-fuzz -h 2>&1 | grep -o -m 1 -E 'afl-fuzz\+*[0-9.]+[a-z]*' | sed 's/afl-fuzz++//')" '
+        {commit: $commit, sqlite: ($midcommit | sub(".*SQLite "; "")), cpu: $cpu, cores: $cores,
+         memory: $memory, kernel: $kernel, clang: $clang, afl: $afl}' | whole "$out/work/machine.json"
 }
 
 find_targets() {

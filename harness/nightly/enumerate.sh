@@ -31,7 +31,7 @@ whole_cells() {
 
 knows_power() {
     local status=0
-    within 60 "$midcommit" run --crash power --workload inplace --txns 1 --budget 1 --quiet >/dev/null 2>&1 ||
+    program 60 run --crash power --workload inplace --txns 1 --budget 1 --quiet >/dev/null 2>&1 ||
         status=$?
     [ "$status" != 2 ]
 }
@@ -61,7 +61,7 @@ one_cell() {
     local folder=$1 mode=$2 sync=$3 crash=$4 status=0
     [ ! -f "$folder/cell.json" ] || return 0
     mkdir -p "$folder"
-    within "$(left)" "$midcommit" run --mode "$mode" --sync "$sync" --crash "$crash" --seed "$5" \
+    program "$(left)" run --mode "$mode" --sync "$sync" --crash "$crash" --seed "$5" \
         --shard "$6" --importer "$importer,sqlite" --require "$importer" --jobs "$jobs" --quiet \
         --cases "$folder/cases" \
         --json "$folder/run.json" --results "$folder/results" --resume 2>"$folder/said" || status=$?
@@ -70,7 +70,8 @@ one_cell() {
     0 | 1)
         jq --arg folder "$(basename "$folder")" --argjson seed "$5" --argjson status "$status" \
             --arg options "--mode $mode --sync $sync --crash $crash --shard $6 --seed $5" \
-            '{folder: $folder, options: $options, seed: $seed, status: $status,
+            --arg crash "$crash" \
+            '{folder: $folder, options: $options, crash: $crash, seed: $seed, status: $status,
               findings: [.findings[] | select(.fails)],
               states: ([.cells[] | select(.importer == "sqlite") | .states] | add // 0),
               disagreements: (.recover_against_sqlite.disagreements // 0)}' "$folder/run.json" |
@@ -122,7 +123,7 @@ state_case() {
     for file in "$1/cases/$start"-????????.case; do
         [ -f "$file" ] || continue
         rm -f "$small"
-        [ "$(left)" -gt 1 ] && within 60 "$midcommit" reduce "$file" -o "$small" >/dev/null ||
+        [ "$(left)" -gt 1 ] && program 60 reduce "$file" -o "$small" >/dev/null ||
             cp "$file" "$small"
         mv "$small" "$out/cases/$(basename "$file")"
         echo "cases/$(basename "$file")"

@@ -11,14 +11,15 @@ number() {
 }
 
 parse_options() {
-    minutes='' out='' kept='' resume=false jobs=$cores memory=2048 weekly=false
+    minutes='' out='' kept='' resume=false jobs=$cores memory=512 weekly=false fuzz=60
     seed='' sqlite=current wanted='' importer=recover built='' given=("$@")
     while [ $# -gt 0 ]; do
         case $1 in
         --resume) resume=true ;;
         --weekly) weekly=true ;;
         --help) usage; exit 0 ;;
-        --minutes | --out | --kept | --jobs | --memory | --seed | --sqlite | --targets | --importer | --built)
+        --minutes | --out | --kept | --jobs | --memory | --seed | --sqlite | --targets | --importer | \
+            --built | --fuzz)
             [ $# -gt 1 ] || die 2 "nightly: $1: needs a value"
             case $1 in
             --targets) wanted=$2 ;;
@@ -38,6 +39,7 @@ parse_options() {
     number --minutes "$minutes" 10000
     number --jobs "$jobs" 64
     number --memory "$memory" 1000000
+    number --fuzz "$fuzz" 80
     seed=${seed:-$(date +%Y%m%d)}
     number --seed "$seed" 999999999
     case $sqlite in
@@ -62,7 +64,7 @@ open_night() {
     if ! $resume && [ -n "$(ls -A "$out" 2>/dev/null)" ]; then
         die 2 "nightly: --out: $out: not empty; a new folder, or --resume"
     fi
-    mkdir -p "$out"/{logs,cases,corpora,work/{phases,findings,engines,artifacts,afl,problems}} ||
+    mkdir -p "$out"/{logs,cases,corpora,work/{phases,findings,engines,corpora,artifacts,afl,problems}} ||
         die 3 "nightly: $out: cannot be made"
     out=$(cd "$out" && pwd)
     exec {night_lock}>"$out/work/lock" # all that a night starts holds it, too, until the guard has ended it

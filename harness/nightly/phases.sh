@@ -73,6 +73,11 @@ within() {
     timeout -k 3 "$seconds" "$@"
 }
 
+# program SECONDS ARGUMENT...: midcommit, likewise, each of its processes within the night's memory.
+program() {
+    within "$1" prlimit --data=$((memory << 20)) "$midcommit" "${@:2}"
+}
+
 # problem TEXT: this part did not do what it is for. note TEXT: a reader of the summary should know.
 problem() {
     echo "$*" >>"$phase_file.problems"
@@ -85,7 +90,7 @@ note() {
 }
 
 # phase NAME SECONDS FUNCTION ARGUMENT...: runs a part of the night, unless it is done, in a process of its
-# own, so that a signal reaches this script at once.
+# own, so that a signal reaches this script at once. What is reserved for later parts it does not use.
 phase() {
     phase_name=$1
     local seconds=$2 started=$EPOCHSECONDS status=0 most
@@ -94,17 +99,18 @@ phase() {
     ! done_well "$phase_name" || return 0
     : >"$phase_file.problems"
     : >"$phase_file.notes"
-    most=$(night_left)
+    most=$(($(night_left) - reserved))
     seconds=$((seconds < most ? seconds : most))
     phase_end=$((started + (seconds > 0 ? seconds : 1)))
     say "$phase_name: $((phase_end - started)) s"
     "$@" >"$out/logs/$phase_name.log" 2>&1 &
     wait $! || status=$?
     [ "$status" = 0 ] || problem "$phase_name: ended with status $status, see logs/$phase_name.log" >/dev/null
-    jq -n --arg name "$phase_name" --argjson seconds $((EPOCHSECONDS - started)) \
+    jq -n --arg name "$phase_name" --argjson started $((started - clock_start)) \
+        --argjson seconds $((EPOCHSECONDS - started)) \
         --rawfile problems "$phase_file.problems" --rawfile notes "$phase_file.notes" '
         def lines: split("\n") | map(select(. != ""));
-        {name: $name, outcome: (if $problems == "" then "ran" else "failed" end),
+        {name: $name, started: $started, outcome: (if $problems == "" then "ran" else "failed" end),
          seconds: $seconds, problems: ($problems | lines), notes: ($notes | lines)}' |
         whole "$out/work/phases/$phase_name.json"
     [ ! -s "$phase_file.problems" ] || say "$phase_name: $(head -n 1 "$phase_file.problems")"

@@ -6,7 +6,11 @@ afl_left_out=0
 summary_json() {
     jq -n --argjson ended "$1" --argjson minutes "$minutes" --argjson seed "$seed" --arg sqlite "$sqlite" \
         --argjson used $((EPOCHSECONDS - clock_start)) --argjson left_out "$afl_left_out" \
-        --arg targets "${targets[*]}" \
+        --arg targets "${targets[*]}" --argjson jobs "$jobs" --argjson memory "$memory" \
+        --slurpfile machine <(cat "$out/work/machine.json" 2>/dev/null || true) \
+        --slurpfile corpora <(records corpora) \
+        --slurpfile same <(records same) \
+        --slurpfile coverage <(cat "$out/coverage/coverage.json" 2>/dev/null || true) \
         --slurpfile phases <(records phases) \
         --slurpfile findings <(records findings) \
         --slurpfile engines <(records engines) \

@@ -74,7 +74,7 @@ signature_of() {
 # First every input is given its signature, the smallest first, and the first of each is kept; then what was
 # kept is made smaller and told as a case.
 triage_target() {
-    local target=$1 file signature seen=0 all gone=0
+    local target=$1 file signature seen=0 all gone=0 made=0
     all=$(count_files "$out/work/artifacts/$target")
     while read -r _ file; do
         ! over || break
@@ -91,6 +91,11 @@ triage_target() {
     [ "$gone" = 0 ] || note "$target: $gone inputs that an engine stopped at pass when they are run again"
     records findings | jq -c --arg target "$target" 'select(.target == $target and .new and .case == null)' |
         while read -r finding; do
+            if over && [ "$made" -gt 0 ]; then
+                note "$target: there was no time to make cases of all findings"
+                break
+            fi
+            made=$((made + 1))
             improve "$target" "$(jq -r .signature <<<"$finding")" "$(jq -r .text <<<"$finding")"
         done
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# nightly.sh BUILD_DIR: harness/nightly.sh, three nights of a minute (of two where others have the cores),
-# with SQLite as the machine has it:
+# nightly.sh BUILD_DIR: harness/nightly.sh, three nights of a minute (of two where others have the cores), all
+# at the same time, with SQLite as the machine has it:
 #
 #   - a planted finding gives status 1, a case and a command that shows it again, and is known afterwards;
 #   - a night killed at some moment leaves no process and a folder that says so; resumed, it finishes, and
@@ -44,7 +44,7 @@ END
     mkdir -p "$work"/built/{plain,libfuzzer,afl-plain,afl-cmplog}
     ln -s "$plain/midcommit" "$plain/canary_fuzzer" "$work/built/plain/"
     for engine in libfuzzer afl-plain afl-cmplog; do
-        folder=$("$top/fuzz/build.sh" "$engine" system)
+        folder=$("$top/fuzz/build.sh" "$engine" system canary_fuzzer)
         ln -s "$folder/canary_fuzzer" "$work/built/$engine/"
     done
     clang -g -fsanitize=fuzzer,address "$work/planted.c" -o "$work/built/libfuzzer/planted_fuzzer"
@@ -67,7 +67,9 @@ night() {
 }
 
 minutes=$(awk -v cores="$cores" '{ print ($1 > 2 * cores) ? 2 : 1 }' /proc/loadavg)
-start=(--minutes "$minutes" --built "$work/built" --sqlite system --kept "$work/kept" --seed 7)
+start=(--minutes "$minutes" --built "$work/built" --sqlite system --kept "$work/kept" --seed 7 --fuzz 40)
+start+=(--jobs 1) # of each of the three
+finding="planted_fuzzer: last-byte-is-one"
 
 # nothing_left PID: no process of the night with that process id, a moment after its end.
 nothing_left() {
@@ -92,8 +94,7 @@ finds_what_is_planted() {
         fail "its summary: $(jq -c '[.problems, .canaries, .findings, .engines]' "$out/summary.json")"
     # Other tests may have the cores; on a machine of its own it is a tenth.
     [ "$(jq .timing.seconds "$out/summary.json")" -le $((minutes * 75)) ] || fail "it took too long"
-    [ "$(cat "$work/kept/known.txt")" = "planted_fuzzer: last-byte-is-one" ] ||
-        fail "known.txt"
+    [ "$(cat "$work/kept/known.txt")" = "$finding" ] || fail "known.txt"
     command=$(jq -r '.findings[0].command' "$out/summary.json")
     if (cd "$work" && eval "$command") >"$work/again" 2>&1; then
         fail "$command: ends well"
@@ -105,8 +106,8 @@ finds_what_is_planted() {
 
 goes_on_after_a_kill() {
     local out=$work/second pid moment=$((4 + RANDOM % 30)) status
-    mkdir "$work/kept-second" # not the corpus: it is a good one, from which little is to be found
-    cp "$work/kept/known.txt" "$work/kept-second/"
+    mkdir "$work/kept-second" # with what the first night leaves there, but for the corpus
+    echo "$finding" >"$work/kept-second/known.txt"
     "$top/harness/nightly.sh" --out "$out" "${start[@]}" --kept "$work/kept-second" \
         --targets planted_fuzzer >"$work/second.said" 2>&1 &
     pid=$!
@@ -132,11 +133,17 @@ sees_a_dead_fuzzer() {
 }
 
 make_builds
-finds_what_is_planted
-sees_a_dead_fuzzer &
-dead=$!
-goes_on_after_a_kill
-wait "$dead"
-xmllint --noout "$work"/*/junit.xml 2>/dev/null || [ "$?" = 127 ] || fail "junit.xml is no XML"
+status=0
+checks=()
+for check in finds_what_is_planted sees_a_dead_fuzzer goes_on_after_a_kill; do
+    "$check" &
+    checks+=($!)
+done
+for check in "${checks[@]}"; do # each to its end, so that no night is left alone
+    wait "$check" || status=1
+done
+[ "$status" = 0 ] || exit 1
+xmllint --noout --schema "$top/reports/schema/junit.xsd" "$work"/*/junit.xml 2>/dev/null || [ "$?" = 127 ] ||
+    fail "a junit.xml is not as the schema says"
 
 echo "three nights, as they should be"
