@@ -146,7 +146,8 @@ static mc_status measure(recovery *r)
 static mc_status allocate_pages(recovery *r)
 {
     size_t room = r->arena->limit_bytes - r->arena->used_bytes;
-    if (r->page_count > room / sizeof *r->page) {
+    size_t beside = 2 * (size_t)r->page_size; /* lay_main's */
+    if (room < beside || r->page_count > (room - beside) / sizeof *r->page) {
         return mc_fail(r->error, MC_REFUSED, "too-large",
                        "%s: a database of %" PRIu32 " pages passes the limit of memory", r->where,
                        r->page_count);
