@@ -70,13 +70,13 @@ static void merged_shards_are_the_whole(void **unused)
         int shards;
         int status;
     } table[] = {
-        {"--workload inplace,grow --txns 2", 3, 0},
-        {"--workload inplace,grow --txns 2", 1, 0},
+        {"--workload inplace,grow --txns 1", 3, 0},
+        {"--workload equal --txns 1", 1, 0},
         {"--workload equal --txns 1 --mode delete,off,wal --seed 9", 9, 0}, /* some have none */
-        {"--workload inplace --txns 2 --require abandon --clean", 2, 1},
+        {"--workload inplace --txns 1 --require abandon --clean", 2, 1},
         {"--workload grow,checkpoint --txns 1 --mode delete,persist,wal --budget 2", 2, 0},
         {"--workload grow --txns 1 --crash kv:journal --page-size 8192 --sync full", 2, 0},
-        {"--workload grow --txns 2 --sidecars all --cache-pages 20", 3, 0},
+        {"--workload grow --txns 2 --sidecars no-wal,older-wal,as-is --cache-pages 20", 3, 0},
         {"--workload ./my.sql --importer 'recover,sqlite,exec:echo a\\,b >out.db; exit 3'", 2, 0},
     };
     program_write("my.sql", sql, sizeof sql - 1);
@@ -99,11 +99,11 @@ static void merged_shards_have_cases(void **unused)
 {
     (void)unused;
     char files[200];
-    run_shards("--workload inplace --txns 2", 2, 0, files, sizeof files);
-    free(told(0, "--workload inplace --txns 2 --cases whole --quiet"));
+    run_shards("--workload inplace --txns 1 --crash kill", 2, 0, files, sizeof files);
+    free(told(0, "--workload inplace --txns 1 --crash kill --cases whole --quiet"));
     free(told(0, "--merge --cases merged --quiet --jobs 2%s", files));
     assert_int_equal(program_shell("diff -r whole merged && ls whole/*.case >/dev/null"), 0);
-    run_shards("--workload equal --txns 1 --importer 'exec:touch ran; exit 3'", 2, 0, files,
+    run_shards("--workload equal --txns 1 --crash kill --importer 'exec:exit 3'", 2, 0, files,
                sizeof files);
     output o = program_run("run --merge --cases more%s", files);
     program_expect_line(&o, 2, "cases of a program");
@@ -120,7 +120,8 @@ static void merged_shards_have_cases(void **unused)
     program_write("loads.c", body, sizeof body - 1);
     assert_int_equal(
         program_shell("cc -shared -fPIC -I'%s' -o loads.so loads.c", MIDCOMMIT_SOURCE_DIR), 0);
-    static const char loading[] = "--workload equal --txns 1 --importer recover,so:./loads.so";
+    static const char loading[] =
+        "--workload equal --txns 1 --crash kill --importer recover,so:./loads.so";
     run_shards(loading, 2, 0, files, sizeof files);
     char *whole = told(0, "%s", loading);
     assert_int_equal(program_shell("rm loaded"), 0);
