@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/merge.h"
 #include "cli/options.h"
 #include "crashsim/workload.h"
 #include "harness/run/cases.h"
@@ -36,6 +37,7 @@ static const mc_option table[] = {
     {"json", "FILE", "the result as JSON; - is standard output, and no table then", NULL},
     {"results", "FILE", "one JSON line per finished task, appended", NULL},
     {"resume", NULL, "go on with what --results holds", NULL},
+    {"merge", NULL, "the result of the --results FILES of all shards; nothing is run", NULL},
     {"quiet", NULL, "no table and no progress", NULL},
     {"list", NULL, "print the workloads and the ready importers, and end", NULL},
     {"cases", "DIR", "write one case file per signature there", NULL},
@@ -167,7 +169,7 @@ static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error
             return mc_fail(error, MC_USAGE, "usage", "--%s: not built yet", later[i]);
         }
     }
-    if (a->operand_count > 0) {
+    if (a->operand_count > 0 && !mc_options_given(a, "merge")) {
         return mc_fail(error, MC_USAGE, "usage", "run: unexpected \"%s\"; see midcommit run --help",
                        a->operand[0]);
     }
@@ -246,6 +248,34 @@ static void write_explain(const mc_arguments *a, char *out, size_t size)
     mc_options_repeat(a, names, out + have, size - have);
 }
 
+/* What is run, from the command line or, merging, from the files. Cases are judged anew, so
+ * programs and libraries would run that only a file has named. */
+static mc_status prepare(mc_arguments *a, mc_run_options *options, mc_run_word *words,
+                         mc_arena *arena, mc_error *error)
+{
+    bool merge = mc_options_given(a, "merge");
+    mc_status status = merge ? mc_merge_arguments(a, arena, error) : MC_OK;
+    status = status == MC_OK ? parse(a, options, error) : status;
+    if (status != MC_OK) {
+        return status;
+    }
+    mc_merge_words(a, words);
+    options->words = words;
+    if (merge) {
+        options->merge = (const char *const *)a->operand;
+        options->merge_count = (uint32_t)a->operand_count;
+    } else if (!mc_options_given(a, "quiet") && isatty(2)) {
+        options->progress = progress;
+    }
+    if (merge && mc_options_given(a, "cases") &&
+        (strstr(options->importers, "exec:") != NULL ||
+         strstr(options->importers, "so:") != NULL)) {
+        return mc_fail(error, MC_USAGE, "usage",
+                       "--cases: not with --merge of files that name a program or library");
+    }
+    return MC_OK;
+}
+
 static mc_status write_json(const mc_run_result *result, const char *path, mc_error *error)
 {
     char *text = mc_report_json(result);
@@ -265,7 +295,7 @@ int mc_command_run(int argc, char **argv)
     mc_error error;
     mc_run_options options = {0};
     mc_status status = mc_options_parse(
-        table, "run [options]",
+        table, "run [options] | run --merge FILE...",
         "Kills SQLite at every point of its commits, hands each disk state to every importer,\n"
         "and says what came out: clean, stale, torn, blocked or refused.",
         argc, argv, &a, &error);
@@ -277,9 +307,10 @@ int mc_command_run(int argc, char **argv)
         return MC_EXIT_OK;
     }
     mc_run_result result = {0};
-    status = parse(&a, &options, &error);
+    mc_run_word words[MC_RUN_WORDS_MAX];
+    mc_arena arena = {.limit_bytes = 1 << 20};
+    status = prepare(&a, &options, words, &arena, &error);
     bool quiet = mc_options_given(&a, "quiet");
-    options.progress = !quiet && isatty(2) ? progress : NULL;
     status = status == MC_OK ? mc_run(&options, &result, &error) : status;
     const char *cases = mc_options_get(&a, "cases");
     uint32_t written = 0;
@@ -292,6 +323,7 @@ int mc_command_run(int argc, char **argv)
     }
     if (status != MC_OK) {
         mc_run_free(&result);
+        mc_arena_free(&arena);
         return mc_options_fail(&error);
     }
     if (!quiet && (json == NULL || strcmp(json, "-") != 0)) {
@@ -309,5 +341,6 @@ int mc_command_run(int argc, char **argv)
     }
     bool failed = result.failed;
     mc_run_free(&result);
+    mc_arena_free(&arena);
     return failed ? MC_EXIT_FINDING : MC_EXIT_OK;
 }

@@ -156,8 +156,8 @@ static mc_status rewrite(const char *line, const char *identity, const mc_run_op
 {
     mc_task task = {0};
     mc_cell cell = {0};
-    mc_status status =
-        mc_run_decode(line, "results: line 1", identity, importers, 0, task.name, &cell, error);
+    mc_status status = mc_run_decode(line, "results: line 1", identity, options, importers,
+                                     task.name, &cell, error);
     *out = status == MC_OK ? mc_run_encode(&task, options, importers, &cell) : NULL;
     mc_cell_free(&cell);
     return status;

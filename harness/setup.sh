@@ -73,6 +73,8 @@ command clang clang
 clang-runtime asan libclang-rt-14-dev
 command clang-format-14 clang-format-14
 command npm npm
+command parallel parallel
+command rsync rsync # by which parallel fetches files
 END
         ;;
     fuzz)

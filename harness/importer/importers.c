@@ -176,7 +176,7 @@ static mc_status choose(const char *item, mc_importers *out, mc_error *error)
     }
     if (strncmp(item, "so:", 3) == 0 && item[3] != '\0') {
         chosen->kind = MC_IMPORTER_SO;
-        return load_library(chosen, item + 3, error);
+        return out->named_only ? MC_OK : load_library(chosen, item + 3, error);
     }
     return mc_fail(error, MC_USAGE, "importer",
                    "--importer: \"%s\" is none of reject, abandon, recover, sqlite, exec:CMD, "
@@ -200,9 +200,10 @@ static mc_status add(const char *item, mc_importers *out, mc_error *error)
     return status;
 }
 
-mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error)
+static mc_status parse(const char *list, bool named_only, mc_importers *out, mc_error *error)
 {
     memset(out, 0, sizeof *out);
+    out->named_only = named_only;
     out->arena.limit_bytes = 1 << 20;
     size_t size = strlen(list) + 1;
     char *copy = mc_arena_alloc(&out->arena, size);
@@ -226,6 +227,16 @@ mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *erro
         }
     }
     return MC_OK;
+}
+
+mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error)
+{
+    return parse(list, false, out, error);
+}
+
+mc_status mc_importers_name(const char *list, mc_importers *out, mc_error *error)
+{
+    return parse(list, true, out, error);
 }
 
 bool mc_importers_append(char *list, size_t size, const char *name)

@@ -47,6 +47,7 @@ typedef struct mc_importers {
     uint32_t count;
     bool ready;       /* a ready one is among them: only files can be imported */
     char shell[32];   /* version of the sqlite3 program, when a ready one needs it; else "" */
+    bool named_only;  /* libraries were not loaded: nothing may be imported */
     const char *left; /* of @field, not among them because that program cannot do it; or null */
 } mc_importers;
 
@@ -54,6 +55,9 @@ typedef struct mc_importers {
  * "\,". An unknown or repeated name, or a library without the right interface, is MC_USAGE; a ready
  * one whose script or sqlite3 program is not there is MC_IO. */
 mc_status mc_importers_parse(const char *list, mc_importers *out, mc_error *error);
+
+/* The same without loading libraries, for whoever only wants to know who they are. */
+mc_status mc_importers_name(const char *list, mc_importers *out, mc_error *error);
 void mc_importers_free(mc_importers *importers);
 
 /* Appends a name to a comma list as mc_importers_parse takes it. False when there is no room, or a

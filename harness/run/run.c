@@ -1,3 +1,4 @@
+#include "harness/run/results.h"
 #include "harness/run/run.h"
 
 #include "crashsim/kvvfs.h"
@@ -6,14 +7,10 @@
 #include "harness/host/tasks.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 typedef struct runner {
     const mc_run_options *options;
@@ -27,7 +24,9 @@ typedef struct runner {
     uint32_t done_count;
     uint32_t required; /* bits of importers */
     uint64_t findings;
-    int results; /* descriptor, or -1 */
+    FILE *results;   /* or null */
+    uint32_t *from;  /* merging: by task, the file that had it, counted from 1 */
+    uint32_t merged; /* that file, of the line that is taken */
     char identity[MC_RUN_IDENTITY_MAX];
 } runner;
 
@@ -170,7 +169,7 @@ static mc_status find_required(runner *r, mc_error *error)
 {
     mc_importers required;
     mc_error why;
-    mc_status status = mc_importers_parse(r->options->required, &required, &why);
+    mc_status status = mc_importers_name(r->options->required, &required, &why);
     if (status != MC_OK) {
         mc_importers_free(&required);
         return mc_fail(error, status, why.reason, "--require %s: no such importer",
@@ -271,8 +270,8 @@ static mc_status take_line(runner *r, uint32_t index, const char *line, const ch
 {
     char name[MC_TASK_NAME_MAX];
     mc_cell *cell = &r->cell[(size_t)index * r->ways];
-    mc_status status = mc_run_decode(line, where, r->identity, &r->result->importers,
-                                     r->options->sidecars, name, cell, error);
+    mc_status status = mc_run_decode(line, where, r->identity, r->options, &r->result->importers,
+                                     name, cell, error);
     if (status != MC_OK) {
         return status;
     }
@@ -287,91 +286,88 @@ static mc_status take_line(runner *r, uint32_t index, const char *line, const ch
     return MC_OK;
 }
 
-static mc_status keep_line(runner *r, char *line, mc_error *error)
-{
-    size_t size = strlen(line);
-    line[size] = '\n'; /* in place of the terminator: one write, one whole line */
-    ssize_t n = write(r->results, line, size + 1);
-    line[size] = '\0';
-    if (n != (ssize_t)(size + 1)) {
-        return mc_fail(error, MC_IO, "results", "--results %s: %s", r->options->results,
-                       n < 0 ? strerror(errno) : "written in part only");
-    }
-    return MC_OK;
-}
-
 static mc_status done(void *context, uint32_t index, char *line, mc_error *error)
 {
     runner *r = context;
     mc_status status = take_line(r, index, line, "a task's result", error);
-    if (status == MC_OK && r->results >= 0) {
-        status = keep_line(r, line, error);
+    if (status == MC_OK && r->results != NULL) {
+        status = mc_results_append(r->results, r->options->results, line, error);
     }
     free(line);
     return status;
 }
 
-/* Takes one line of a results file if it belongs to this run. */
-static mc_status resume_line(runner *r, const char *line, uint64_t number, mc_error *error)
+/* The task that a line is of; all of the line is checked. MC_TASKS_MAX: of none. */
+static mc_status find_task(const runner *r, const char *line, const char *where,
+                           char name[MC_TASK_NAME_MAX], uint32_t *index, mc_error *error)
 {
-    char where[300];
-    (void)snprintf(where, sizeof where, "--results %s: line %llu", r->options->results,
-                   (unsigned long long)number);
     mc_cell cell[MC_MISTAKES_MAX];
     memset(cell, 0, sizeof cell);
-    char name[MC_TASK_NAME_MAX];
-    mc_status status = mc_run_decode(line, where, r->identity, &r->result->importers,
-                                     r->options->sidecars, name, cell, error);
+    mc_status status = mc_run_decode(line, where, r->identity, r->options, &r->result->importers,
+                                     name, cell, error);
     free_cells(cell, r->ways);
+    *index = 0;
+    while (status == MC_OK && *index < r->task_count && strcmp(r->task[*index].name, name) != 0) {
+        (*index)++;
+    }
+    *index = *index < r->task_count ? *index : MC_TASKS_MAX;
+    return status;
+}
+
+/* Takes one line of the results file if it belongs to this run. */
+static mc_status resume_line(void *context, const char *line, const char *where, mc_error *error)
+{
+    runner *r = context;
+    char name[MC_TASK_NAME_MAX];
+    uint32_t index;
+    mc_status status = find_task(r, line, where, name, &index, error);
+    if (status != MC_OK || index == MC_TASKS_MAX || r->finished[index]) {
+        return status;
+    }
+    r->result->resumed++;
+    return take_line(r, index, line, where, error);
+}
+
+/* Takes one line of the files that are merged: each task must be in one line. */
+static mc_status merge_line(void *context, const char *line, const char *where, mc_error *error)
+{
+    runner *r = context;
+    char name[MC_TASK_NAME_MAX];
+    uint32_t index;
+    mc_status status = find_task(r, line, where, name, &index, error);
     if (status != MC_OK) {
         return status;
     }
-    for (uint32_t i = 0; i < r->task_count; i++) {
-        if (!r->finished[i] && strcmp(r->task[i].name, name) == 0) {
-            r->result->resumed++;
-            return take_line(r, i, line, where, error);
-        }
+    if (index == MC_TASKS_MAX) {
+        return mc_fail(error, MC_MALFORMED, "results", "%s: %s is no task of its options", where,
+                       name);
     }
-    return MC_OK;
+    if (r->finished[index]) {
+        return mc_fail(error, MC_MALFORMED, "results", "%s: %s is in %s, too", where, name,
+                       r->options->merge[r->from[index] - 1]);
+    }
+    r->from[index] = r->merged;
+    return take_line(r, index, line, where, error);
 }
 
-/* Opens the results file, takes what it holds when resuming, and cuts off a last line that an
- * interrupted run left without its end. */
-static mc_status open_results(runner *r, mc_error *error)
+static mc_status merge(runner *r, mc_error *error)
 {
-    const char *path = r->options->results;
-    int flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (r->options->resume ? 0 : O_EXCL);
-    r->results = open(path, flags, 0666);
-    struct stat info;
-    if (r->results < 0 || fstat(r->results, &info) != 0) {
-        const char *why =
-            errno == EEXIST ? "exists already; --resume goes on with it" : strerror(errno);
-        return mc_fail(error, MC_IO, "results", "--results %s: %s", path, why);
-    }
-    FILE *file = info.st_size > 0 ? fopen(path, "re") : NULL;
-    if (info.st_size > 0 && file == NULL) {
-        return mc_fail(error, MC_IO, "results", "--results %s: %s", path, strerror(errno));
-    }
-    char *line = NULL;
-    size_t capacity = 0;
-    off_t whole = 0;
-    uint64_t number = 0;
     mc_status status = MC_OK;
-    while (file != NULL && status == MC_OK) {
-        ssize_t size = getline(&line, &capacity, file);
-        if (size <= 0 || line[size - 1] != '\n') {
-            break;
+    r->from = calloc(r->task_count, sizeof *r->from);
+    if (r->from == NULL) {
+        return no_memory(error);
+    }
+    for (uint32_t i = 0; status == MC_OK && i < r->options->merge_count; i++) {
+        r->merged = i + 1;
+        status = mc_results_read(r->options->merge[i], merge_line, r, error);
+    }
+    for (uint32_t i = 0; status == MC_OK && i < r->task_count; i++) {
+        if (!r->finished[i]) {
+            status = mc_fail(error, MC_MALFORMED, "results",
+                             "--merge: task %u of %u, %s, is in none of the files: a shard is "
+                             "missing or has not ended",
+                             i + 1, r->task_count, r->task[i].name);
         }
-        line[size - 1] = '\0';
-        status = resume_line(r, line, ++number, error);
-        whole += size;
-    }
-    free(line);
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    if (status == MC_OK && whole < info.st_size && ftruncate(r->results, whole) != 0) {
-        status = mc_fail(error, MC_IO, "results", "--results %s: %s", path, strerror(errno));
     }
     return status;
 }
@@ -486,9 +482,12 @@ static mc_status run(runner *r, mc_error *error)
     }
     mc_run_identity(r->options, &r->result->importers, r->identity, sizeof r->identity);
     if (r->options->results != NULL) {
-        status = open_results(r, error);
+        status = mc_results_open(r->options->results, r->options->resume, resume_line, r,
+                                 &r->results, error);
     }
-    if (status == MC_OK) {
+    if (status == MC_OK && r->options->merge_count > 0) {
+        status = merge(r, error);
+    } else if (status == MC_OK) {
         tell(r);
         status =
             mc_tasks_run(r->task_count, r->options->jobs, wanted, task_name, work, done, r, error);
@@ -503,16 +502,21 @@ mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error 
 {
     assert(result->cell == NULL);
     assert(options->shards == 0 || (options->shard >= 1 && options->shard <= options->shards));
-    runner r = {.options = options, .result = result, .results = -1};
+    runner r = {.options = options, .result = result};
     r.ways = mc_mistake_count(options->sidecars);
     result->sidecars = options->sidecars;
     result->seed = options->seed;
     result->shard = options->shard;
     result->shards = options->shards;
     result->page_size = options->page_size;
-    mc_status status = mc_importers_parse(options->importers, &result->importers, error);
+    /* Merging runs no importer: a library that a results file names is not loaded. */
+    mc_status status = options->merge_count > 0
+                           ? mc_importers_name(options->importers, &result->importers, error)
+                           : mc_importers_parse(options->importers, &result->importers, error);
     char *scratch = NULL;
-    status = status == MC_OK ? mc_importers_scratch(&result->importers, &scratch, error) : status;
+    if (status == MC_OK && options->merge_count == 0) {
+        status = mc_importers_scratch(&result->importers, &scratch, error);
+    }
     status = status == MC_OK ? run(&r, error) : status;
     mc_importers_remove_scratch(scratch);
     if (r.cell != NULL) {
@@ -522,8 +526,9 @@ mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error 
     free(r.finished);
     free(r.task);
     mc_arena_free(&r.arena);
-    if (r.results >= 0) {
-        (void)close(r.results);
+    free(r.from);
+    if (r.results != NULL) {
+        (void)fclose(r.results);
     }
     if (status != MC_OK) {
         mc_run_free(result);

@@ -11,7 +11,12 @@
 
 #include "harness/judge/judge.h"
 
-enum { MC_TASKS_MAX = 4096, MC_TASK_NAME_MAX = 200, MC_RUN_IDENTITY_MAX = 4096 };
+enum {
+    MC_TASKS_MAX = 4096,
+    MC_TASK_NAME_MAX = 200,
+    MC_RUN_IDENTITY_MAX = 4096,
+    MC_RUN_WORDS_MAX = 32
+};
 
 /* Bits of mc_run_options.crash. */
 enum {
@@ -21,6 +26,12 @@ enum {
     MC_CRASH_KV_BATCH_128 = 8,
     MC_CRASH_KV = 14
 };
+
+/* An option as it was given: "txns", "2". */
+typedef struct mc_run_word {
+    const char *name;
+    const char *value; /* "" for one without */
+} mc_run_word;
 
 typedef struct mc_run_options {
     uint32_t modes; /* bits of mc_mode */
@@ -43,6 +54,11 @@ typedef struct mc_run_options {
     uint32_t jobs;
     const char *results; /* file of task lines to append to, or null */
     bool resume;         /* take what `results` already holds */
+    /* Those of the command's options that say what is run, ended by a null name: kept with each
+     * line of results, so that whoever merges them need not repeat any. Null: none are kept. */
+    const mc_run_word *words;
+    const char *const *merge; /* results files to take all lines from, instead of running */
+    uint32_t merge_count;
     void (*progress)(void *context, uint32_t done, uint32_t tasks, uint64_t states,
                      uint64_t findings); /* or null */
     void *context;
@@ -91,13 +107,18 @@ typedef struct mc_run_result {
 mc_status mc_run(const mc_run_options *options, mc_run_result *result, mc_error *error);
 void mc_run_free(mc_run_result *result);
 
+/* The words that the first line of `files` was made with, in `words` (MC_RUN_WORDS_MAX) and
+ * `arena`. They come from outside: nothing is known of them but that they are texts. */
+mc_status mc_run_words(const char *const *files, uint32_t count, mc_run_word *words,
+                       mc_arena *arena, mc_error *error);
+
 /* One task's cells, one for each chosen mistake, as one line of JSON (without newline; to be freed)
- * and back. A line whose identity is another than `identity` is refused. After a failure, too, the
- * cells are the caller's to free. */
+ * and back. A line whose identity is another than `identity`, or whose words are others than those
+ * of `options`, is refused. After a failure, too, the cells are the caller's to free. */
 char *mc_run_encode(const mc_task *task, const mc_run_options *options,
                     const mc_importers *importers, const mc_cell *cell);
 mc_status mc_run_decode(const char *line, const char *where, const char *identity,
-                        const mc_importers *importers, uint32_t sidecars,
+                        const mc_run_options *options, const mc_importers *importers,
                         char task[MC_TASK_NAME_MAX], mc_cell *cell, mc_error *error);
 
 /* What must be equal for a line of a results file to belong to this run, as text: the options, and

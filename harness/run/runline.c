@@ -4,6 +4,7 @@
 #include "crashsim/workload.h"
 #include "harness/judge/defects.h"
 #include "harness/judge/handover.h"
+#include "harness/run/results.h"
 #include "harness/run/run.h"
 
 #include <inttypes.h>
@@ -15,7 +16,7 @@
 
 #include <xxhash.h>
 
-static const char schema[] = "midcommit/task/1";
+static const char schema[] = "midcommit/task/2";
 
 /* A file's content, folded into `hash`; one that cannot be read counts as empty: whoever needs it
  * says so. */
@@ -133,6 +134,16 @@ static void encode_cell(json_t *object, const mc_cell *cell, uint32_t importers)
     json_object_set_new(object, "findings", findings);
 }
 
+/* Null when none are kept. */
+static json_t *encode_words(const mc_run_word *words)
+{
+    json_t *object = words == NULL ? NULL : json_object();
+    for (; object != NULL && words->name != NULL; words++) {
+        json_object_set_new(object, words->name, json_string(words->value));
+    }
+    return object;
+}
+
 /* One cell lies in the line itself. If mistakes were chosen, "sidecars" lists their cells. */
 char *mc_run_encode(const mc_task *task, const mc_run_options *options,
                     const mc_importers *importers, const mc_cell *cell)
@@ -141,6 +152,9 @@ char *mc_run_encode(const mc_task *task, const mc_run_options *options,
     mc_run_identity(options, importers, identity, sizeof identity);
     json_t *line =
         json_pack("{s:s,s:s,s:s}", "schema", schema, "run", identity, "task", task->name);
+    if (options->words != NULL) {
+        json_object_set_new(line, "options", encode_words(options->words));
+    }
     json_t *list = options->sidecars == 0 ? NULL : json_array();
     for (uint32_t i = 0; list != NULL && i < mc_mistake_count(options->sidecars); i++) {
         const char *name = mc_mistakes[mc_mistake_chosen(options->sidecars, i)].name;
@@ -270,7 +284,7 @@ static void decode_cells(const json_t *line, uint32_t sidecars, uint32_t importe
 }
 
 mc_status mc_run_decode(const char *line, const char *where, const char *identity,
-                        const mc_importers *importers, uint32_t sidecars,
+                        const mc_run_options *options, const mc_importers *importers,
                         char task[MC_TASK_NAME_MAX], mc_cell *cell, mc_error *error)
 {
     json_error_t why;
@@ -284,18 +298,88 @@ mc_status mc_run_decode(const char *line, const char *where, const char *identit
         return mc_fail(error, MC_MALFORMED, "results", "%s: schema is not %s", where, schema);
     }
     const char *made = json_string_value(json_object_get(object, "run"));
-    if (made == NULL || strcmp(made, identity) != 0) {
+    json_t *words = encode_words(options->words);
+    const json_t *given = json_object_get(object, "options");
+    bool same = words == given || json_equal(words, given) != 0;
+    json_decref(words);
+    if (made == NULL || strcmp(made, identity) != 0 || !same) {
         json_decref(object);
         return mc_fail(error, MC_MALFORMED, "results",
                        "%s: made with other options or files, expected %s", where, identity);
     }
     bool good = true;
     text_of(object, "task", task, MC_TASK_NAME_MAX, &good);
-    decode_cells(object, sidecars, importers->count, cell, &good);
+    decode_cells(object, options->sidecars, importers->count, cell, &good);
     json_decref(object);
     if (!good) {
         return mc_fail(error, MC_MALFORMED, "results", "%s: a field is missing or out of range",
                        where);
     }
     return MC_OK;
+}
+
+typedef struct word_list {
+    mc_run_word *words;
+    mc_arena *arena;
+    uint32_t count;
+    bool found;
+} word_list;
+
+static const char *keep_text(mc_arena *arena, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *kept = mc_arena_alloc(arena, size);
+    return kept == NULL ? NULL : memcpy(kept, text, size);
+}
+
+/* Takes the words of the first line; of the others nothing. */
+static mc_status take_words(void *context, const char *line, const char *where, mc_error *error)
+{
+    word_list *list = context;
+    if (list->found) {
+        return MC_OK;
+    }
+    json_error_t why;
+    json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &why);
+    const char *found = json_string_value(json_object_get(object, "schema"));
+    json_t *words = json_object_get(object, "options");
+    if (found == NULL || strcmp(found, schema) != 0 || !json_is_object(words)) {
+        json_decref(object);
+        return mc_fail(error, MC_MALFORMED, "results",
+                       "%s: no line of %s with the options of its run", where, schema);
+    }
+    list->found = true;
+    const char *name;
+    json_t *value;
+    bool good = json_object_size(words) < MC_RUN_WORDS_MAX;
+    json_object_foreach(words, name, value)
+    {
+        mc_run_word *word = good ? &list->words[list->count++] : NULL;
+        good = good && json_is_string(value);
+        if (good) {
+            word->name = keep_text(list->arena, name);
+            word->value = keep_text(list->arena, json_string_value(value));
+            good = word->name != NULL && word->value != NULL;
+        }
+    }
+    json_decref(object);
+    if (!good) {
+        return mc_fail(error, MC_MALFORMED, "results", "%s: its options are no texts", where);
+    }
+    list->words[list->count] = (mc_run_word){0};
+    return MC_OK;
+}
+
+mc_status mc_run_words(const char *const *files, uint32_t count, mc_run_word *words,
+                       mc_arena *arena, mc_error *error)
+{
+    word_list list = {.words = words, .arena = arena};
+    mc_status status = MC_OK;
+    for (uint32_t i = 0; status == MC_OK && !list.found && i < count; i++) {
+        status = mc_results_read(files[i], take_words, &list, error);
+    }
+    if (status == MC_OK && !list.found) {
+        status = mc_fail(error, MC_MALFORMED, "results", "--merge: no file has a result");
+    }
+    return status;
 }
