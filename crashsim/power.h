@@ -89,6 +89,7 @@ typedef struct mc_power_cell {
     uint32_t write;       /* cells of one write have one number, and stand side by side */
     uint8_t alternatives; /* 1: there for sure; 2: not there, there; 3: damaged between the two */
     bool chained;         /* there only if the cell before it is, which is of the same write */
+    uint8_t unused[2];    /* zero: cells are compared as bytes */
 } mc_power_cell;
 
 /* One file of the disk, its names and lengths being chosen: the bytes that are sure, then zeros or

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum {
     CONTROL = MC_IMPORTERS_MAX, /* as a number of who is judged */
@@ -39,8 +40,22 @@ typedef struct share {
     bool induced;  /* SQLite does not, though main was one */
     mpz_t states;
     uint64_t classes;
-    char choice[MC_CHOICE_MAX]; /* of one of them */
+    char choice[2 * MC_CHOICE_MAX]; /* of one of them; in a layout's, of its cells */
 } share;
+
+/* What came of one layout: for whenever the same is met again. */
+typedef struct shares {
+    share *share;
+    uint32_t count;
+    uint32_t capacity;
+} shares;
+
+typedef struct known_layout {
+    shares came;
+    mpz_t total;
+    mpz_t lost;
+    uint64_t classes;
+} known_layout;
 
 /* One file as it was laid last at this crash point. */
 typedef struct laid {
@@ -69,14 +84,19 @@ typedef struct loss {
     uint32_t changed; /* the first digit that is not as it was */
     subject subject[SUBJECTS];
     mc_crash crash;
-    char choice[MC_CHOICE_MAX];
+    char choice[2 * MC_CHOICE_MAX];
     uint64_t runs_left; /* for this crash point */
-    share *share;
-    uint32_t share_count;
-    uint32_t share_capacity;
+    shares point;       /* what came of the present crash point */
+    shares *adding;     /* where states are counted: the layout's */
+    uint64_t epoch;     /* changes whenever something becomes durable */
+    mc_idmap seen;      /* layouts, by what they are */
+    known_layout *layout;
+    uint32_t layout_count;
+    uint32_t layout_capacity;
+    uint64_t layout_classes;
+    mpz_t layout_lost;
     mpz_t *match; /* by snapshot: working memory */
     mpz_t rest;
-    mpz_t others;
     mpz_t resolved;
     mpz_t point_total;
     mpz_t point_lost;
@@ -113,15 +133,31 @@ static void say_answer(void *context, uint32_t answer)
     mc_choice_add(text, answer);
 }
 
-static void name_state(loss *l, char *out)
+/* A state is named by its layout, then by the choices of its cells. */
+static void name_layout(loss *l, char *out)
 {
     mc_choice_text text = {.out = out};
     out[0] = '\0';
     for (uint32_t i = 0; i < l->digits; i++) {
         mc_choice_add(&text, l->digit[i]);
     }
+    mc_choice_end(&text);
+}
+
+static void name_cells(loss *l, char *out)
+{
+    mc_choice_text text = {.out = out};
+    out[0] = '\0';
     mc_power_answers(l->power, l->states.file, l->states.choice, say_answer, &text);
     mc_choice_end(&text);
+}
+
+static void name_state(loss *l, const char *cells)
+{
+    char layout[MC_CHOICE_MAX];
+    name_layout(l, layout);
+    (void)snprintf(l->choice, sizeof l->choice, "%s%s", layout, cells);
+    l->crash.choice = l->choice;
 }
 
 /* ---- readers ---- */
@@ -253,8 +289,9 @@ static mc_status meet_recover(loss *l, const mc_outcome *control, mc_error *erro
         if (j->importers->chosen[i].kind == MC_IMPORTER_RECOVER) {
             mc_outcome own;
             mc_status status = mc_judging_outcome(j, i, &own, error);
-            name_state(l, l->choice);
-            l->crash.choice = l->choice;
+            char cells[MC_CHOICE_MAX];
+            name_cells(l, cells);
+            name_state(l, cells);
             return status == MC_OK ? mc_judged_meeting(j, &l->crash, control, &own, error) : status;
         }
     }
@@ -311,38 +348,59 @@ static mc_status run_state(loss *l, uint32_t who, mc_outcome *out, mc_error *err
                           : mc_judging_outcome(j, who, out, error);
 }
 
-/* Adds states to what came out. What is new is run, with the choices of now. */
-static mc_status add_share(loss *l, const share *what, const mpz_t states, mc_error *error)
+/* The row that is like `what`; `*added` if there was none. Null without memory. */
+static share *row_of(shares *all, const share *what, bool *added)
 {
-    l->point_classes += what->who == CONTROL;
-    for (uint32_t i = 0; i < l->share_count; i++) {
-        if (is_same(&l->share[i], what)) {
-            mpz_add(l->share[i].states, l->share[i].states, states);
-            l->share[i].classes++;
-            return MC_OK;
+    *added = false;
+    for (uint32_t i = 0; i < all->count; i++) {
+        if (is_same(&all->share[i], what)) {
+            return &all->share[i];
         }
     }
-    if (!grow((void **)&l->share, l->share_count, &l->share_capacity, sizeof *l->share)) {
+    if (!grow((void **)&all->share, all->count, &all->capacity, sizeof *all->share)) {
+        return NULL;
+    }
+    share *s = &all->share[all->count++];
+    *s = *what;
+    s->classes = 0;
+    mpz_init(s->states);
+    *added = true;
+    return s;
+}
+
+static void free_shares(shares *all)
+{
+    for (uint32_t i = 0; i < all->count; i++) {
+        mpz_clear(all->share[i].states);
+    }
+    all->count = 0;
+}
+
+/* Adds states to what came of the layout. What is new is run, with the choices of now. */
+static mc_status add_share(loss *l, const share *what, const mpz_t states, mc_error *error)
+{
+    bool added;
+    share *s = row_of(l->adding, what, &added);
+    l->layout_classes += what->who == CONTROL;
+    if (s == NULL) {
         return no_memory(error);
     }
-    share *s = &l->share[l->share_count];
-    *s = *what;
-    mpz_init_set(s->states, states);
-    l->share_count++;
-    s->classes = 1;
-    name_state(l, s->choice);
-    mc_outcome seen;
-    mc_status status = run_state(l, s->who, &seen, error);
+    mpz_add(s->states, s->states, states);
+    s->classes++;
+    if (!added) {
+        return MC_OK;
+    }
+    name_cells(l, s->choice);
     share ran = *s;
-    ran.outcome = seen;
+    mc_status status = run_state(l, s->who, &ran.outcome, error);
     if (status == MC_OK && !is_same(s, &ran)) {
         char state[MC_STATE_ID_MAX];
-        l->crash.choice = s->choice;
+        name_state(l, s->choice);
         mc_judging_state_id(l->j, &l->crash, state, sizeof state);
         return mc_fail(error, MC_IO, "class", "%s: a class said otherwise than this state of it",
                        state);
     }
-    s->outcome = seen;
+    s->outcome = ran.outcome;
     return status;
 }
 
@@ -491,7 +549,7 @@ static mc_status share_out(loss *l, subject *s, const mc_end *end, take_fn take,
             status = status == MC_OK ? take(l, s, &outcome, states, error) : status;
         }
         if (!found && s->who == CONTROL) {
-            mpz_add(l->point_lost, l->point_lost, states);
+            mpz_add(l->layout_lost, l->layout_lost, states);
         }
         bring_choices_back(l);
     }
@@ -573,7 +631,7 @@ static mc_status control_unresolved(void *context, mc_error *error)
     mpz_t states;
     mpz_init(states);
     mc_states_count(&s->loss->states, states);
-    mpz_add(s->loss->point_lost, s->loss->point_lost, states);
+    mpz_add(s->loss->layout_lost, s->loss->layout_lost, states);
     mpz_add(s->loss->resolved, s->loss->resolved, states);
     mpz_clear(states);
     return MC_OK;
@@ -705,20 +763,34 @@ static mc_status lay(loss *l, mc_error *error)
     return status;
 }
 
-static mc_status judge_layout(loss *l, mc_error *error)
+/* Equal for layouts whose states are the same. */
+static mc_hash128 id_of_layout(const loss *l)
+{
+    XXH128_hash_t id = {l->epoch, l->crash.begun};
+    for (uint32_t f = 0; f < l->states.file_count; f++) {
+        const mc_power_file *file = &l->states.file[f];
+        uint64_t facts[] = {file->exists,
+                            file->garbage,
+                            file->size,
+                            file->sure,
+                            (uint64_t)(uintptr_t)file->bytes,
+                            file->cell_count};
+        id = XXH3_128bits_withSeed(facts, sizeof facts, id.low64 ^ id.high64);
+        id = XXH3_128bits_withSeed(file->cell, file->cell_count * sizeof *file->cell,
+                                   id.low64 ^ id.high64);
+    }
+    return (mc_hash128){id.low64, id.high64};
+}
+
+static mc_status walk_layout(loss *l, const mpz_t total, mc_error *error)
 {
     mc_judging *j = l->j;
-    mpz_t total;
-    mpz_init(total);
-    mc_states_count(&l->states, total);
-    mpz_add(l->point_total, l->point_total, total);
     mpz_set_ui(l->resolved, 0);
     mc_status status = walk(l, &l->subject[CONTROL], control_leaf, control_unresolved, error);
     if (status == MC_OK && mpz_cmp(l->resolved, total) != 0) {
         status = mc_fail(error, MC_IO, "classes", "power: the classes at %zu do not add up",
                          l->crash.point);
     }
-    mpz_clear(total);
     for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
         mc_importer_kind kind = j->importers->chosen[i].kind;
         if (kind == MC_IMPORTER_REJECT || kind == MC_IMPORTER_ABANDON) {
@@ -728,17 +800,57 @@ static mc_status judge_layout(loss *l, mc_error *error)
     return status;
 }
 
-static void forget_shares(loss *l)
+/* What came of the layout is what came of the crash point. */
+static mc_status add_layout(loss *l, const known_layout *known, mc_error *error)
 {
-    for (uint32_t i = 0; i < l->share_count; i++) {
-        mpz_clear(l->share[i].states);
+    mpz_add(l->point_total, l->point_total, known->total);
+    mpz_add(l->point_lost, l->point_lost, known->lost);
+    l->point_classes += known->classes;
+    for (uint32_t i = 0; i < known->came.count; i++) {
+        const share *from = &known->came.share[i];
+        bool added;
+        share *to = row_of(&l->point, from, &added);
+        if (to == NULL) {
+            return no_memory(error);
+        }
+        mpz_add(to->states, to->states, from->states);
+        to->classes += from->classes;
+        if (added) {
+            name_state(l, from->choice);
+            memcpy(to->choice, l->choice, sizeof to->choice);
+        }
     }
-    l->share_count = 0;
+    return MC_OK;
+}
+
+static mc_status judge_layout(loss *l, mc_error *error)
+{
+    mc_hash128 id = id_of_layout(l);
+    uint32_t index;
+    if (mc_idmap_get(&l->seen, id, &index)) {
+        return add_layout(l, &l->layout[index], error);
+    }
+    index = l->layout_count;
+    if (!grow((void **)&l->layout, index, &l->layout_capacity, sizeof *l->layout) ||
+        !mc_idmap_put(&l->seen, id, index)) {
+        return no_memory(error);
+    }
+    known_layout known = {0};
+    mpz_inits(known.total, known.lost, NULL);
+    mc_states_count(&l->states, known.total);
+    mpz_set_ui(l->layout_lost, 0);
+    l->layout_classes = 0;
+    l->adding = &known.came;
+    mc_status status = walk_layout(l, known.total, error);
+    mpz_set(known.lost, l->layout_lost);
+    known.classes = l->layout_classes;
+    l->layout[l->layout_count++] = known;
+    return status == MC_OK ? add_layout(l, &known, error) : status;
 }
 
 static mc_status judge_point(loss *l, mc_error *error)
 {
-    forget_shares(l);
+    free_shares(&l->point);
     mc_lazy_forget(l->lazy);
     mpz_set_ui(l->point_total, 0);
     mpz_set_ui(l->point_lost, 0);
@@ -807,8 +919,8 @@ static mc_status account_all(loss *l, mc_error *error)
 {
     mc_proof *p = l->proof;
     mc_status status = MC_OK;
-    for (uint32_t i = 0; status == MC_OK && i < l->share_count; i++) {
-        status = account(l, &l->share[i], error);
+    for (uint32_t i = 0; status == MC_OK && i < l->point.count; i++) {
+        status = account(l, &l->point.share[i], error);
     }
     mpz_add(p->total, p->total, l->point_total);
     mpz_add(p->unresolved, p->unresolved, l->point_lost);
@@ -839,6 +951,8 @@ static mc_status judge_trace(loss *l, mc_error *error)
             l->crash.acked = (uint32_t)before->offset;
             mc_judging_acked(j, l->crash.acked);
         }
+        l->epoch += before != NULL &&
+                    (before->kind == MC_OP_SYNC || (before->flags & MC_OPF_DIR_SYNC) != 0);
         /* A mark changes nothing on the disk; one that begins a commit lets it be there. */
         if (before == NULL || before->kind != MC_OP_ACKED) {
             status = mc_power_advance(l->power, point, error);
@@ -872,13 +986,20 @@ static void close_loss(loss *l)
         free(l->subject[i].end);
         free(l->subject[i].outcome);
     }
-    forget_shares(l);
-    free(l->share);
+    free_shares(&l->point);
+    free(l->point.share);
+    for (uint32_t i = 0; i < l->layout_count; i++) {
+        free_shares(&l->layout[i].came);
+        free(l->layout[i].came.share);
+        mpz_clears(l->layout[i].total, l->layout[i].lost, NULL);
+    }
+    free(l->layout);
+    mc_idmap_free(&l->seen);
     for (uint32_t k = 0; l->match != NULL && k < l->j->history.snapshot_count; k++) {
         mpz_clear(l->match[k]);
     }
     free(l->match);
-    mpz_clears(l->rest, l->others, l->resolved, l->point_total, l->point_lost, NULL);
+    mpz_clears(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, NULL);
     mc_lazy_close(l->lazy);
     mc_power_close(l->power);
     for (uint32_t f = 0; l->laid != NULL && f < l->trace.base.file_count; f++) {
@@ -896,7 +1017,7 @@ static void close_loss(loss *l)
 static mc_status open_loss(loss *l, mc_error *error)
 {
     mc_judging *j = l->j;
-    mpz_inits(l->rest, l->others, l->resolved, l->point_total, l->point_lost, NULL);
+    mpz_inits(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, NULL);
     l->arena.limit_bytes = SIZE_MAX / 2;
     l->ends.limit_bytes = SIZE_MAX / 2;
     l->trace = j->trace;
