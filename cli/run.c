@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,8 +21,9 @@
 
 static const mc_option table[] = {
     {"mode", "LIST", "journal modes: delete, truncate, persist, memory, off, wal", "delete,wal"},
-    {"sync", "LEVEL", "off, normal, full or extra; kv defaults to normal, as v1 ran", "full"},
-    {"crash", "LIST", "crash models: kill, kv (or kv:journal, kv:batch, kv:batch-128)", "kill,kv"},
+    {"sync", "LIST", "off, normal, full, extra, or all; kv defaults to normal, as v1 ran", "full"},
+    {"crash", "LIST", "kill, kv (or kv:journal, kv:batch, kv:batch-128), power:PROFILE; see --list",
+     "kill,kv"},
     {"importer", "LIST", "reject, abandon, recover, sqlite, exec:CMD, so:PATH, @field; see --list",
      "reject,abandon,recover,sqlite"},
     {"workload", "LIST", "names or FILE.sql; see --list", NULL},
@@ -30,7 +32,8 @@ static const mc_option table[] = {
     {"page-size", "N", "bytes, a power of two", "4096"},
     {"cache-pages", "N", "page cache; default: each workload's own", NULL},
     {"seed", "N", "of everything random", "1"},
-    {"budget", "N", "most states per crash point; default: all", NULL},
+    {"budget", "N", "most states per crash point (power: that SQLite is run on); default: all",
+     NULL},
     {"shard", "I/N", "only the I-th of N parts of the work", NULL},
     {"jobs", "N", "processes; default: one per core", NULL},
     {"require", "LIST", "importers that must be clean wherever SQLite is", "recover"},
@@ -39,7 +42,7 @@ static const mc_option table[] = {
     {"resume", NULL, "go on with what --results holds", NULL},
     {"merge", NULL, "the result of the --results FILES of all shards; nothing is run", NULL},
     {"quiet", NULL, "no table and no progress", NULL},
-    {"list", NULL, "print the workloads and the ready importers, and end", NULL},
+    {"list", NULL, "print workloads, profiles of power and ready importers, and end", NULL},
     {"cases", "DIR", "write one case file per signature there", NULL},
     {"clean", NULL, "findings and cases of clean verdicts, too", NULL},
     {"html", "FILE", "not yet: the report page", NULL},
@@ -47,17 +50,60 @@ static const mc_option table[] = {
     {NULL, NULL, NULL, NULL},
 };
 
-static mc_status parse_crash(const mc_arguments *a, uint32_t *bits, mc_error *error)
+/* An unknown profile has a line of its own: the list of all models would be too long for one. */
+static mc_status check_profiles(const char *list, mc_error *error)
 {
-    static const char *const words[] = {"kill", "kv:journal", "kv:batch", "kv:batch-128", "kv"};
-    const char *list = mc_options_get(a, "crash");
-    if (strstr(list, "power") != NULL) {
-        return mc_fail(error, MC_USAGE, "usage",
-                       "--crash: \"power\" is not built yet; kill and kv are");
+    for (const char *at = list; at != NULL; at = *at == ',' ? at + 1 : NULL) {
+        char name[MC_CRASH_NAME_MAX];
+        size_t size = strcspn(at, ",");
+        bool power = strncmp(at, "power:", 6) == 0;
+        (void)snprintf(name, sizeof name, "%.*s", power ? (int)size - 6 : 0, at + (power ? 6 : 0));
+        if (power && strcmp(name, "all") != 0 && mc_power_find(name) == NULL) {
+            char known[300] = "all";
+            for (const mc_power_profile *row = mc_power_profiles; row->name != NULL; row++) {
+                size_t have = strlen(known);
+                (void)snprintf(known + have, sizeof known - have, ", %s", row->name);
+            }
+            return mc_fail(error, MC_USAGE, "usage", "--crash: power has no profile \"%s\": %s",
+                           name, known);
+        }
+        at += size;
     }
-    uint32_t chosen;
-    mc_status status = mc_options_words(a, "crash", words, 5, &chosen, error);
-    *bits = (chosen & 15u) | ((chosen & 16u) != 0 ? (uint32_t)MC_CRASH_KV : 0);
+    return MC_OK;
+}
+
+/* The bits of MC_CRASH_KILL..., and behind them one for each profile of power. */
+static mc_status parse_crash(const mc_arguments *a, mc_run_options *o, mc_error *error)
+{
+    enum { POWER = 6, WORDS_MAX = 32 };
+    const char *words[WORDS_MAX] = {"kill",         "kv:journal", "kv:batch",
+                                    "kv:batch-128", "kv",         "power"};
+    char name[WORDS_MAX][MC_CRASH_NAME_MAX];
+    uint32_t count = POWER;
+    for (const mc_power_profile *row = mc_power_profiles; row->name != NULL; row++, count++) {
+        assert(count + 1 < WORDS_MAX);
+        (void)snprintf(name[count], sizeof name[count], "power:%s", row->name);
+        words[count] = name[count];
+    }
+    words[count++] = "power:all";
+    uint32_t chosen = 0;
+    mc_status status = check_profiles(mc_options_get(a, "crash"), error);
+    status = status == MC_OK ? mc_options_words(a, "crash", words, count, &chosen, error) : status;
+    o->crash = (chosen & 15u) | ((chosen & 16u) != 0 ? (uint32_t)MC_CRASH_KV : 0);
+    o->profiles = (chosen >> POWER) & ((1u << (count - 1 - POWER)) - 1);
+    o->profiles |=
+        (chosen & 1u << (POWER - 1)) != 0 ? 1u << (mc_power_find("strict") - mc_power_profiles) : 0;
+    o->profiles |= (chosen & 1u << (count - 1)) != 0 ? (1u << (count - 1 - POWER)) - 1 : 0;
+    return status;
+}
+
+static mc_status parse_syncs(const mc_arguments *a, uint32_t *bits, mc_error *error)
+{
+    const char *words[MC_SYNCS + 1];
+    memcpy((void *)words, (const void *)mc_sync_names, MC_SYNCS * sizeof *words);
+    words[MC_SYNCS] = "all";
+    mc_status status = mc_options_words(a, "sync", words, MC_SYNCS + 1, bits, error);
+    *bits = (*bits & 1u << MC_SYNCS) != 0 ? (1u << MC_SYNCS) - 1 : *bits;
     return status;
 }
 
@@ -173,21 +219,15 @@ static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error
         return mc_fail(error, MC_USAGE, "usage", "run: unexpected \"%s\"; see midcommit run --help",
                        a->operand[0]);
     }
-    uint32_t syncs;
     mc_status status = mc_options_words(a, "mode", mc_mode_names, MC_MODES, &o->modes, error);
-    status = status == MC_OK ? mc_options_words(a, "sync", mc_sync_names, MC_SYNCS, &syncs, error)
-                             : status;
-    status = status == MC_OK ? parse_crash(a, &o->crash, error) : status;
+    status = status == MC_OK ? parse_syncs(a, &o->syncs, error) : status;
+    status = status == MC_OK ? parse_crash(a, o, error) : status;
     status = status == MC_OK ? parse_sidecars(a, &o->sidecars, error) : status;
     status = status == MC_OK ? parse_shard(a, o, error) : status;
     status = status == MC_OK ? parse_numbers(a, o, error) : status;
     if (status != MC_OK) {
         return status;
     }
-    if ((syncs & (syncs - 1)) != 0) {
-        return mc_fail(error, MC_USAGE, "usage", "--sync: one level, not a list");
-    }
-    o->sync = (mc_sync)__builtin_ctz(syncs);
     o->sync_given = mc_options_given(a, "sync");
     o->importers = mc_options_get(a, "importer");
     o->required = mc_options_get(a, "require");
@@ -206,6 +246,11 @@ static void list_names(void)
 {
     for (const mc_workload *w = mc_workloads; w->name != NULL; w++) {
         printf("%-11s %s\n", w->name, w->summary);
+    }
+    printf("\nprofiles of --crash power:PROFILE (power alone is strict, power:all is each of "
+           "them):\n");
+    for (const mc_power_profile *row = mc_power_profiles; row->name != NULL; row++) {
+        printf("%-16s %s\n", row->name, row->summary);
     }
     printf("\nimporters that people use, each alone or all as %s:\n", MC_FIELDSET_ALL);
     for (const mc_field_row *row = mc_field_rows; row->script != NULL; row++) {

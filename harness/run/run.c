@@ -43,53 +43,116 @@ static void note_skipped(runner *r, const char *workload, const char *mode)
                    have == 0 ? "" : ", ", workload, mode);
 }
 
-static mc_status add_task(runner *r, const char *workload, mc_mode mode, bool kv, mc_kv_build build,
-                          mc_error *error)
+static mc_status add_task(runner *r, const mc_task *what, mc_error *error)
 {
-    static const char *const builds[MC_KV_BUILDS] = {"kv:journal", "kv:batch", "kv:batch-128"};
     if (r->task_count == MC_TASKS_MAX) {
         return mc_fail(error, MC_USAGE, "tasks", "run: more than %d tasks; choose fewer workloads",
                        MC_TASKS_MAX);
     }
     mc_task *task = &r->task[r->task_count++];
-    *task = (mc_task){.workload = workload, .mode = mode, .kv = kv, .build = build};
-    task->sync = kv && !r->options->sync_given ? MC_SYNC_NORMAL : r->options->sync;
-    (void)snprintf(task->name, sizeof task->name, "%s/%s/%s/%s", workload, mc_mode_names[mode],
-                   mc_sync_names[task->sync], kv ? builds[build] : "kill");
+    *task = *what;
+    if (task->kv && !r->options->sync_given) {
+        task->sync = MC_SYNC_NORMAL;
+    }
+    (void)snprintf(task->name, sizeof task->name, "%s/%s/%s/%s%s", task->workload,
+                   mc_mode_names[task->mode], mc_sync_names[task->sync],
+                   task->power != NULL ? "power:"
+                   : task->kv          ? mc_kv_crash_names[task->build]
+                                       : "kill",
+                   task->power != NULL ? task->power->name : "");
     return MC_OK;
 }
 
-static mc_status add_mode(runner *r, const char *name, const mc_workload *workload, mc_mode mode,
-                          mc_error *error)
+/* kv, in the builds that were asked for. */
+static mc_status add_kv(runner *r, const mc_task *what, mc_error *error)
 {
-    uint32_t crash = r->options->crash;
-    if (workload != NULL && (workload->modes & 1u << mode) == 0) {
-        note_skipped(r, name, mc_mode_names[mode]);
-        return MC_OK;
-    }
     mc_status status = MC_OK;
-    if ((crash & MC_CRASH_KILL) != 0) {
-        status = add_task(r, name, mode, false, MC_KV_JOURNAL, error);
-    }
-    bool as_is = r->options->sidecars == 0 || (r->options->sidecars & 1u << MC_MISTAKE_AS_IS) != 0;
-    crash &= as_is ? UINT32_MAX : ~(uint32_t)MC_CRASH_KV;
-    if (r->result->importers.ready && (crash & MC_CRASH_KV) != 0) {
-        r->result->kv_not_files = true;
-        return status;
-    }
-    bool kv = mode == MC_MODE_DELETE && (workload == NULL || workload->kv);
-    if (mode == MC_MODE_DELETE && !kv && (crash & MC_CRASH_KV) != 0) {
-        note_skipped(r, name, "kv");
-    }
-    for (int build = 0; build < MC_KV_BUILDS && kv && status == MC_OK; build++) {
-        if ((crash & (uint32_t)MC_CRASH_KV_JOURNAL << build) == 0) {
+    mc_task task = *what;
+    task.kv = true;
+    for (int build = 0; build < MC_KV_BUILDS && status == MC_OK; build++) {
+        if ((r->options->crash & (uint32_t)MC_CRASH_KV_JOURNAL << build) == 0) {
             continue;
         }
         if (build != MC_KV_JOURNAL && !mc_kvvfs_batch_supported()) {
             r->result->batch_missing = true;
             continue;
         }
-        status = add_task(r, name, mode, true, (mc_kv_build)build, error);
+        task.build = (mc_kv_build)build;
+        status = add_task(r, &task, error);
+    }
+    return status;
+}
+
+static bool is_judged_under_power(const mc_chosen *importer)
+{
+    return importer->kind <= MC_IMPORTER_SQLITE;
+}
+
+bool mc_run_judges(const mc_run_cell *cell, const mc_chosen *importer)
+{
+    return cell->power == NULL || is_judged_under_power(importer);
+}
+
+static mc_status add_power(runner *r, const mc_task *what, mc_error *error)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < r->result->importers.count; i++) {
+        any = any || is_judged_under_power(&r->result->importers.chosen[i]);
+    }
+    if (!any) {
+        r->result->power_not_judged = true;
+        return MC_OK;
+    }
+    mc_status status = MC_OK;
+    mc_task task = *what;
+    for (uint32_t i = 0; mc_power_profiles[i].name != NULL && status == MC_OK; i++) {
+        if ((r->options->profiles & 1u << i) != 0) {
+            task.power = &mc_power_profiles[i];
+            status = add_task(r, &task, error);
+        }
+    }
+    return status;
+}
+
+/* Mistakes with sidecars are made with what kill leaves; else a state is handed over as it is. */
+static bool is_as_is_wanted(const runner *r)
+{
+    return r->options->sidecars == 0 || (r->options->sidecars & 1u << MC_MISTAKE_AS_IS) != 0;
+}
+
+static mc_status add_mode(runner *r, const char *name, const mc_workload *workload, mc_mode mode,
+                          mc_error *error)
+{
+    const mc_run_options *o = r->options;
+    if (workload != NULL && (workload->modes & 1u << mode) == 0) {
+        note_skipped(r, name, mc_mode_names[mode]);
+        return MC_OK;
+    }
+    bool as_is = is_as_is_wanted(r);
+    bool kv = as_is && (o->crash & MC_CRASH_KV) != 0;
+    if (kv && r->result->importers.ready) {
+        r->result->kv_not_files = true;
+        kv = false;
+    }
+    if (kv && mode == MC_MODE_DELETE && workload != NULL && !workload->kv) {
+        note_skipped(r, name, "kv");
+    }
+    kv = kv && mode == MC_MODE_DELETE && (workload == NULL || workload->kv);
+    mc_status status = MC_OK;
+    for (int sync = 0; sync < MC_SYNCS && status == MC_OK; sync++) {
+        mc_task task = {.workload = name, .mode = mode, .sync = (mc_sync)sync};
+        if ((o->syncs & 1u << sync) == 0) {
+            continue;
+        }
+        if ((o->crash & MC_CRASH_KILL) != 0) {
+            status = add_task(r, &task, error);
+        }
+        if (status == MC_OK && kv) {
+            status = add_kv(r, &task, error);
+        }
+        if (status == MC_OK && as_is && o->profiles != 0) {
+            status = add_power(r, &task, error);
+        }
     }
     return status;
 }
@@ -120,6 +183,29 @@ static mc_status add_workload(runner *r, const char *name, mc_error *error)
     return status;
 }
 
+/* Why there is no task, or that there are some. */
+static mc_status check_tasks(const runner *r, mc_error *error)
+{
+    const mc_run_options *o = r->options;
+    if (r->task_count > 0) {
+        return MC_OK;
+    }
+    if (r->result->power_not_judged) {
+        return mc_fail(error, MC_USAGE, "tasks",
+                       "run: nothing to do: under power reject, abandon, recover and sqlite are "
+                       "judged, and --importer has none of them");
+    }
+    if ((o->crash & MC_CRASH_KILL) == 0 && o->sidecars > 1u << MC_MISTAKE_AS_IS) {
+        return mc_fail(error, MC_USAGE, "tasks",
+                       o->profiles == 0 ? "run: nothing to do: kv has no files for --sidecars to "
+                                          "hand over wrongly"
+                                        : "run: nothing to do: --sidecars makes its mistakes with "
+                                          "what kill leaves, and only as-is with power");
+    }
+    return mc_fail(error, MC_USAGE, "tasks",
+                   "run: nothing to do: no chosen workload makes sense in a chosen mode and model");
+}
+
 static mc_status make_tasks(runner *r, mc_error *error)
 {
     r->arena.limit_bytes = 1 << 20;
@@ -134,6 +220,9 @@ static mc_status make_tasks(runner *r, mc_error *error)
     }
     if (r->options->sidecars > 1u << MC_MISTAKE_AS_IS && (r->options->crash & MC_CRASH_KV) != 0) {
         note_skipped(r, "mistakes with sidecars", "kv, which has no files");
+    }
+    if (r->options->sidecars > 1u << MC_MISTAKE_AS_IS && r->options->profiles != 0) {
+        note_skipped(r, "mistakes with sidecars", "power, which hands over as-is");
     }
     if (r->options->workloads == NULL) {
         for (const mc_workload *w = mc_workloads; w->name != NULL && status == MC_OK; w++) {
@@ -152,17 +241,7 @@ static mc_status make_tasks(runner *r, mc_error *error)
             status = add_workload(r, name, error);
         }
     }
-    if (status == MC_OK && r->task_count == 0 && (r->options->crash & MC_CRASH_KILL) == 0 &&
-        r->options->sidecars > 1u << MC_MISTAKE_AS_IS) {
-        return mc_fail(error, MC_USAGE, "tasks",
-                       "run: nothing to do: kv has no files for --sidecars to hand over wrongly");
-    }
-    if (status == MC_OK && r->task_count == 0) {
-        return mc_fail(
-            error, MC_USAGE, "tasks",
-            "run: nothing to do: no chosen workload makes sense in a chosen mode and model");
-    }
-    return status;
+    return status == MC_OK ? check_tasks(r, error) : status;
 }
 
 static mc_status find_required(runner *r, mc_error *error)
@@ -200,6 +279,12 @@ static void free_cells(mc_cell *cell, uint32_t count)
     }
 }
 
+/* Is the task of a model with which no mistakes are made? */
+static bool is_as_is(const mc_task *task)
+{
+    return task->kv || task->power != NULL;
+}
+
 static char *work(void *context, uint32_t index, mc_error *error)
 {
     runner *r = context;
@@ -219,9 +304,10 @@ static char *work(void *context, uint32_t index, mc_error *error)
     mc_judge_options options = {.record = &record,
                                 .importers = &r->result->importers,
                                 .required = r->required,
+                                .power = task->power,
                                 .budget = o->budget,
                                 .clean_too = o->clean_too,
-                                .sidecars = task->kv ? 0 : o->sidecars};
+                                .sidecars = is_as_is(task) ? 0 : o->sidecars};
     mc_cell cell[MC_MISTAKES_MAX];
     memset(cell, 0, sizeof cell);
     mc_error why;
@@ -276,6 +362,7 @@ static mc_status take_line(runner *r, uint32_t index, const char *line, const ch
         return status;
     }
     assert(strcmp(name, r->task[index].name) == 0);
+    assert((cell->proof != NULL) == (r->task[index].power != NULL));
     r->finished[index] = true;
     r->done_count++;
     for (uint32_t i = 0; i < r->ways; i++) {
@@ -305,12 +392,17 @@ static mc_status find_task(const runner *r, const char *line, const char *where,
     memset(cell, 0, sizeof cell);
     mc_status status = mc_run_decode(line, where, r->identity, r->options, &r->result->importers,
                                      name, cell, error);
+    bool proof = cell[0].proof != NULL;
     free_cells(cell, r->ways);
     *index = 0;
     while (status == MC_OK && *index < r->task_count && strcmp(r->task[*index].name, name) != 0) {
         (*index)++;
     }
     *index = *index < r->task_count ? *index : MC_TASKS_MAX;
+    if (status == MC_OK && *index != MC_TASKS_MAX && proof != (r->task[*index].power != NULL)) {
+        status = mc_fail(error, MC_MALFORMED, "results", "%s: %s has %s", where, name,
+                         proof ? "a proof, which only power has" : "no proof");
+    }
     return status;
 }
 
@@ -404,6 +496,16 @@ bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers)
         to->ran += from->ran;
         to->nanoseconds += from->nanoseconds;
     }
+    if (more->proof != NULL && cell->proof == NULL) {
+        cell->proof = malloc(sizeof *cell->proof);
+        if (cell->proof == NULL) {
+            return false;
+        }
+        mc_proof_init(cell->proof);
+    }
+    if (more->proof != NULL) {
+        mc_proof_add(cell->proof, more->proof);
+    }
     uint32_t count = cell->finding_count + more->finding_count;
     mc_finding *finding = realloc(cell->finding, (count > 0 ? count : 1) * sizeof *finding);
     if (finding == NULL) {
@@ -421,14 +523,20 @@ static mc_status collect_cell(mc_run_result *result, const mc_task *task, uint32
                               const mc_cell *cell, mc_error *error)
 {
     mc_run_cell *last = result->cell_count > 0 ? &result->cell[result->cell_count - 1] : NULL;
-    const char *crash = task->kv ? "kv" : "kill";
+    char crash[MC_CRASH_NAME_MAX];
+    (void)snprintf(crash, sizeof crash, "%s%s",
+                   task->power != NULL ? "power:"
+                   : task->kv          ? "kv"
+                                       : "kill",
+                   task->power != NULL ? task->power->name : "");
     bool same = last != NULL && strcmp(last->workload, task->workload) == 0 &&
-                last->mode == task->mode && strcmp(last->crash, crash) == 0 &&
-                last->mistake == mistake;
+                last->mode == task->mode && last->sync == task->sync &&
+                strcmp(last->crash, crash) == 0 && last->mistake == mistake;
     if (!same) {
         last = &result->cell[result->cell_count++];
         *last = (mc_run_cell){
-            .mode = task->mode, .sync = task->sync, .crash = crash, .mistake = mistake};
+            .mode = task->mode, .sync = task->sync, .power = task->power, .mistake = mistake};
+        (void)snprintf(last->crash, sizeof last->crash, "%s", crash);
         (void)snprintf(last->workload, sizeof last->workload, "%s", task->workload);
     }
     for (uint32_t f = 0; f < cell->finding_count; f++) {
@@ -449,8 +557,7 @@ static mc_status collect(runner *r, mc_error *error)
         if (!r->finished[i]) {
             continue; /* another shard's */
         }
-        /* Of mistakes kv makes none. */
-        uint32_t ways = r->task[i].kv ? 1 : r->ways;
+        uint32_t ways = is_as_is(&r->task[i]) ? 1 : r->ways;
         for (uint32_t k = 0; status == MC_OK && k < ways; k++) {
             status =
                 collect_cell(r->result, &r->task[i], mc_mistake_chosen(r->options->sidecars, k),

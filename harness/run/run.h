@@ -1,7 +1,8 @@
 /* run.h: the main job: many cells, on several processes, into one result.
  *
  * The work is a numbered list of tasks, the same for the same options: one workload in one journal
- * mode under one crash model (for `kv`, one build of the v1 VFS). Each task runs in a child process
+ * mode at one synchronous level under one crash model (for `kv`, one build of the v1 VFS; for
+ * `power`, one profile). Each task runs in a child process
  * of its own, because SQLite's generator of random numbers is one per process and must be the
  * task's alone, and because an importer under test may crash. A child hands back one line of JSON;
  * lines are merged in task order, so neither the number of jobs nor their timing can show in the
@@ -14,6 +15,7 @@
 enum {
     MC_TASKS_MAX = 4096,
     MC_TASK_NAME_MAX = 200,
+    MC_CRASH_NAME_MAX = 40,
     MC_RUN_IDENTITY_MAX = 4096,
     MC_RUN_WORDS_MAX = 32
 };
@@ -34,10 +36,11 @@ typedef struct mc_run_word {
 } mc_run_word;
 
 typedef struct mc_run_options {
-    uint32_t modes; /* bits of mc_mode */
-    mc_sync sync;
-    bool sync_given; /* false: FULL for files, and NORMAL for kv, which v1 actors used */
+    uint32_t modes;  /* bits of mc_mode */
+    uint32_t syncs;  /* bits of mc_sync */
+    bool sync_given; /* false: kv runs at NORMAL, which v1 actors used, whatever `syncs` is */
     uint32_t crash;
+    uint32_t profiles;     /* power: bits by row of mc_power_profiles */
     const char *importers; /* comma list */
     const char *required;  /* comma list */
     bool required_given;   /* each of them must be among `importers` */
@@ -46,7 +49,7 @@ typedef struct mc_run_options {
     uint32_t page_size;
     uint32_t cache_pages;
     uint64_t seed;
-    uint64_t budget;
+    uint64_t budget;   /* of mc_judge_options */
     bool clean_too;    /* findings of clean verdicts, too */
     uint32_t sidecars; /* bits of mistakes (handover.h); 0: as-is, and nothing is said of it */
     uint32_t shard;    /* 1..shards */
@@ -71,6 +74,7 @@ typedef struct mc_task {
     mc_sync sync;
     bool kv;
     mc_kv_build build;
+    const mc_power_profile *power; /* or null */
 } mc_task;
 
 /* The merged cells of one (workload, mode, sync, crash, mistake). */
@@ -78,7 +82,8 @@ typedef struct mc_run_cell {
     char workload[MC_TASK_NAME_MAX];
     mc_mode mode;
     mc_sync sync;
-    const char *crash; /* "kill", "kv" */
+    char crash[MC_CRASH_NAME_MAX]; /* "kill", "kv", "power:psow" */
+    const mc_power_profile *power; /* or null */
     uint32_t mistake;
     mc_cell cell;
 } mc_run_cell;
@@ -95,11 +100,12 @@ typedef struct mc_run_result {
     uint64_t states;
     double seconds;
     uint32_t tasks;
-    uint32_t resumed;   /* of them, read from the results file */
-    bool batch_missing; /* kv was asked for, and this SQLite has no batch-atomic support */
-    bool kv_not_files;  /* kv was asked for, and a ready importer needs files */
-    char skipped[400];  /* workload and mode pairs that make no sense together, as a sentence */
-    bool failed;        /* an expectation did not hold */
+    uint32_t resumed;      /* of them, read from the results file */
+    bool batch_missing;    /* kv was asked for, and this SQLite has no batch-atomic support */
+    bool kv_not_files;     /* kv was asked for, and a ready importer needs files */
+    bool power_not_judged; /* power was asked for, and no importer is judged under it */
+    char skipped[400];     /* workload and mode pairs that make no sense together, as a sentence */
+    bool failed;           /* an expectation did not hold */
 } mc_run_result;
 
 /* Runs everything. MC_USAGE for options that name nothing; other errors name the task. `result`
@@ -125,6 +131,10 @@ mc_status mc_run_decode(const char *line, const char *where, const char *identit
  * the contents of the user's files among workloads and importers. */
 void mc_run_identity(const mc_run_options *options, const mc_importers *importers, char *out,
                      size_t size);
+
+/* Is this importer judged in such a cell? Under power only those are whose reads are known: what a
+ * program or library looks at is not. */
+bool mc_run_judges(const mc_run_cell *cell, const mc_chosen *importer);
 
 /* Adds the counts and findings of `more` to `cell`. False without memory. */
 bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers);

@@ -18,6 +18,8 @@
 
 static const char schema[] = "midcommit/task/2";
 
+enum { DIGITS_MAX = 1 << 20 }; /* of a number of states */
+
 /* A file's content, folded into `hash`; one that cannot be read counts as empty: whoever needs it
  * says so. */
 static uint64_t fold_file(uint64_t hash, const char *path)
@@ -106,6 +108,35 @@ static json_t *encode_finding(const mc_finding *f)
                      f->defect != NULL ? f->defect : "", "fails", f->fails);
 }
 
+/* Numbers of states pass any integer of JSON. */
+static json_t *encode_big(const mpz_t number)
+{
+    char *digits = mpz_get_str(NULL, 10, number);
+    json_t *text = json_string(digits);
+    free(digits);
+    return text;
+}
+
+static json_t *encode_proof(const mc_proof *p, uint32_t importers)
+{
+    json_t *verdicts = json_array();
+    for (uint32_t i = 0; i <= importers; i++) {
+        uint32_t who = i < importers ? i : MC_IMPORTERS_MAX; /* the control's */
+        json_t *row = json_array();
+        for (int v = 0; v < MC_VERDICTS; v++) {
+            json_array_append_new(row, encode_big(p->verdict[who][v]));
+        }
+        json_array_append_new(row, encode_big(p->silent[who]));
+        json_array_append_new(verdicts, row);
+    }
+    return json_pack("{s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:o}", "total", encode_big(p->total),
+                     "unresolved", encode_big(p->unresolved), "induced", encode_big(p->induced),
+                     "widest", encode_big(p->widest), "widest_point", (json_int_t)p->widest_point,
+                     "widest_classes", (json_int_t)p->widest_classes, "classes",
+                     (json_int_t)p->classes, "runs", (json_int_t)p->runs, "points",
+                     (json_int_t)p->points, "verdicts", verdicts);
+}
+
 /* What a cell holds, as keys of `object`. */
 static void encode_cell(json_t *object, const mc_cell *cell, uint32_t importers)
 {
@@ -132,6 +163,9 @@ static void encode_cell(json_t *object, const mc_cell *cell, uint32_t importers)
     }
     json_object_set_new(object, "tallies", tallies);
     json_object_set_new(object, "findings", findings);
+    if (cell->proof != NULL) {
+        json_object_set_new(object, "power", encode_proof(cell->proof, importers));
+    }
 }
 
 /* Null when none are kept. */
@@ -232,6 +266,39 @@ static void decode_finding(const json_t *object, uint32_t importers, mc_finding 
     *good = *good && (defect[0] == '\0' || known != NULL);
 }
 
+static void decode_big(const json_t *value, mpz_t out, bool *good)
+{
+    const char *text = json_string_value(value);
+    size_t size = text == NULL ? 0 : strlen(text);
+    if (size == 0 || size > DIGITS_MAX || strspn(text, "0123456789") != size ||
+        mpz_set_str(out, text, 10) != 0) {
+        *good = false;
+    }
+}
+
+static void decode_proof(const json_t *object, uint32_t importers, mc_proof *p, bool *good)
+{
+    decode_big(json_object_get(object, "total"), p->total, good);
+    decode_big(json_object_get(object, "unresolved"), p->unresolved, good);
+    decode_big(json_object_get(object, "induced"), p->induced, good);
+    decode_big(json_object_get(object, "widest"), p->widest, good);
+    p->widest_point = count_of(object, "widest_point", good);
+    p->widest_classes = count_of(object, "widest_classes", good);
+    p->classes = count_of(object, "classes", good);
+    p->runs = count_of(object, "runs", good);
+    p->points = count_of(object, "points", good);
+    const json_t *verdicts = json_object_get(object, "verdicts");
+    *good = *good && json_array_size(verdicts) == importers + 1;
+    for (uint32_t i = 0; *good && i <= importers; i++) {
+        uint32_t who = i < importers ? i : MC_IMPORTERS_MAX;
+        const json_t *row = json_array_get(verdicts, i);
+        for (size_t v = 0; v < MC_VERDICTS; v++) {
+            decode_big(json_array_get(row, v), p->verdict[who][v], good);
+        }
+        decode_big(json_array_get(row, MC_VERDICTS), p->silent[who], good);
+    }
+}
+
 static void decode_cell(const json_t *line, uint32_t importers, mc_cell *cell, bool *good)
 {
     cell->explored.points = count_of(line, "points", good);
@@ -261,6 +328,13 @@ static void decode_cell(const json_t *line, uint32_t importers, mc_cell *cell, b
     }
     cell->finding_count = *good ? (uint32_t)count : 0;
     cell->finding_capacity = cell->finding_count;
+    const json_t *power = json_object_get(line, "power");
+    cell->proof = *good && power != NULL ? malloc(sizeof *cell->proof) : NULL;
+    if (cell->proof != NULL) {
+        mc_proof_init(cell->proof);
+        decode_proof(power, importers, cell->proof, good);
+    }
+    *good = *good && (power == NULL || cell->proof != NULL);
 }
 
 static void decode_cells(const json_t *line, uint32_t sidecars, uint32_t importers, mc_cell *cell,
