@@ -9,6 +9,8 @@
 
 #include "reports/shell.h"
 
+enum { KNOWN_BYTES = 160 };
+
 static int row_of(const mc_arguments *arguments, const char *name)
 {
     for (int i = 0; arguments->option[i].name != NULL; i++) {
@@ -143,11 +145,13 @@ mc_status mc_options_words(const mc_arguments *arguments, const char *name,
             i++;
         }
         if (i == count) {
-            char known[400] = "";
+            char known[KNOWN_BYTES] = ""; /* an error has one line */
             for (uint32_t k = 0; k < count; k++) {
                 size_t have = strlen(known);
+                bool fits = have + strlen(words[k]) + strlen(", , ...") < sizeof known;
                 (void)snprintf(known + have, sizeof known - have, "%s%s", k > 0 ? ", " : "",
-                               words[k]);
+                               fits ? words[k] : "...");
+                k = fits ? k : count;
             }
             return mc_fail(error, MC_USAGE, "usage", "--%s: \"%.*s\" is none of %s", name,
                            (int)size, at, known);

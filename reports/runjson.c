@@ -1,22 +1,82 @@
 #include "reports/report.h"
 
 #include "harness/judge/handover.h"
+#include "reports/lossrow.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <sqlite3.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { NUMBER_BYTES = 128 };
+
+static json_t *big_json(const mpz_t number)
+{
+    char digits[NUMBER_BYTES];
+    if (mpz_sizeinbase(number, 10) + 2 <= sizeof digits) {
+        return json_string(mpz_get_str(digits, 10, number));
+    }
+    char *more = mpz_get_str(NULL, 10, number);
+    json_t *text = json_string(more);
+    free(more);
+    return text;
+}
+
+/* What came of an importer's states; the control's under the name of sqlite or recover. */
+static json_t *verdicts_json(const mc_proof *p, uint32_t who)
+{
+    json_t *object = json_object();
+    mpz_t undecided;
+    mpz_init(undecided);
+    mc_proof_undecided(p, who, undecided);
+    for (int v = 0; v < MC_VERDICTS; v++) {
+        json_object_set_new(object, mc_verdict_names[v], big_json(p->verdict[who][v]));
+    }
+    json_object_set_new(object, "silent", big_json(p->silent[who]));
+    json_object_set_new(object, "undecided", big_json(undecided));
+    mpz_clear(undecided);
+    return object;
+}
+
+static json_t *power_json(const mc_run_result *result, const mc_run_cell *run, uint32_t importer)
+{
+    const mc_proof *p = run->cell.proof;
+    json_t *widest = json_pack("{s:I,s:o,s:I}", "point", (json_int_t)p->widest_point, "states",
+                               big_json(p->widest), "classes", (json_int_t)p->widest_classes);
+    return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:o,s:{s:o}}", "profile", run->power->name, "total",
+                     big_json(p->total), "unresolved", big_json(p->unresolved), "classes",
+                     (json_int_t)p->classes, "runs", (json_int_t)p->runs, "points",
+                     (json_int_t)p->points, "widest", widest, "verdicts",
+                     result->importers.chosen[importer].name,
+                     verdicts_json(p, mc_loss_who(result, importer)));
+}
+
+/* An importer's walk has classes of its own. */
+static uint64_t classes_of(const mc_tally *t)
+{
+    uint64_t sum = 0;
+    for (int v = 0; v < MC_VERDICTS; v++) {
+        sum += t->verdict[v];
+    }
+    return sum;
+}
+
+static bool is_exhaustive(const mc_run_result *result, const mc_run_cell *run)
+{
+    return run->cell.proof != NULL ? mc_loss_proved(result, run) : run->cell.explored.skipped == 0;
+}
 
 static json_t *cell_json(const mc_run_result *result, const mc_run_cell *run, uint32_t importer)
 {
     const mc_cell *cell = &run->cell;
     const mc_tally *t = &cell->tally[importer];
-    json_t *object =
-        json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:b}", "workload", run->workload, "mode",
-                  mc_mode_names[run->mode], "sync", mc_sync_names[run->sync], "crash", run->crash,
-                  "importer", result->importers.chosen[importer].name, "crash_points",
-                  (json_int_t)cell->explored.points, "states", (json_int_t)cell->explored.states,
-                  "unique", (json_int_t)cell->unique, "exhaustive", cell->explored.skipped == 0);
+    json_t *object = json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:b}", "workload", run->workload, "mode",
+        mc_mode_names[run->mode], "sync", mc_sync_names[run->sync], "crash", run->crash, "importer",
+        result->importers.chosen[importer].name, "crash_points", (json_int_t)cell->explored.points,
+        "states", (json_int_t)(cell->proof != NULL ? classes_of(t) : cell->explored.states),
+        "unique", (json_int_t)cell->unique, "exhaustive", is_exhaustive(result, run));
     if (result->sidecars != 0) {
         json_object_set_new(object, "sidecars", json_string(mc_mistakes[run->mistake].name));
     }
@@ -36,7 +96,30 @@ static json_t *cell_json(const mc_run_result *result, const mc_run_cell *run, ui
     }
     json_object_set_new(object, "first_case",
                         t->first_case[0] != '\0' ? json_string(t->first_case) : json_null());
+    if (object != NULL && cell->proof != NULL) {
+        json_object_set_new(object, "power", power_json(result, run, importer));
+    }
     return object;
+}
+
+/* What SQLite promises of itself after a power loss, and the worst that came out. */
+static json_t *promises_json(const mc_run_result *result)
+{
+    uint32_t count;
+    mc_loss_row *row = mc_loss_rows(result, &count);
+    json_t *list = json_array();
+    for (uint32_t i = 0; row != NULL && i < count; i++) {
+        const mc_run_cell *cell = row[i].cell;
+        json_array_append_new(
+            list,
+            json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:b,s:s?}", "mode", mc_mode_names[cell->mode],
+                      "sync", mc_sync_names[cell->sync], "profile", cell->power->name, "promised",
+                      mc_loss_promise(cell->cell.promise), "worst", mc_verdict_names[row[i].worst],
+                      "broken", (json_int_t)row[i].broken, "states", big_json(row[i].states),
+                      "proved", row[i].proved, "first_case", row[i].first));
+    }
+    mc_loss_rows_free(row, count);
+    return list;
 }
 
 /* One entry per signature, over all cells, in the order in which they were first met. */
@@ -89,7 +172,9 @@ char *mc_report_json(const mc_run_result *result)
     for (uint32_t i = 0; i < result->cell_count; i++) {
         const mc_run_cell *run = &result->cell[i];
         for (uint32_t k = 0; k < result->importers.count; k++) {
-            json_array_append_new(cells, cell_json(result, run, k));
+            if (mc_run_judges(run, &result->importers.chosen[k])) {
+                json_array_append_new(cells, cell_json(result, run, k));
+            }
         }
         for (uint32_t k = 0; k < run->cell.finding_count; k++) {
             add_finding(findings, by_signature, &run->cell.finding[k]);
@@ -105,6 +190,11 @@ char *mc_report_json(const mc_run_result *result)
         findings, "recover_against_sqlite", "compared", (json_int_t)compared, "disagreements",
         (json_int_t)disagreements, "timing", "seconds", round(result->seconds * 1000) / 1000,
         "states_per_second", round(rate), "importers", costs_json(result));
+    json_t *promises = promises_json(result);
+    if (root != NULL && json_array_size(promises) > 0) {
+        json_object_set(root, "promises", promises);
+    }
+    json_decref(promises);
     if (root != NULL && result->importers.shell[0] != '\0') {
         json_object_set_new(root, "sqlite3_program", json_string(result->importers.shell));
     }

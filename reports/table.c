@@ -4,6 +4,7 @@
 #include "harness/importer/fieldset.h"
 #include "harness/judge/handover.h"
 #include "reports/shell.h"
+#include "reports/tabling.h"
 #include "reports/wrap.h"
 
 #include <assert.h>
@@ -11,10 +12,10 @@
 #include <sqlite3.h>
 #include <string.h>
 
-enum { MC_ITEM_BYTES = 4096, LABEL_BYTES = 10 };
+enum { MC_ITEM_BYTES = 4096 };
 
 /* The first column of the table holds a workload; or, with --sidecars, a mistake. */
-enum { WORKLOAD_COLUMNS = 11, SIDECARS_COLUMNS = 13 };
+enum { WORKLOAD_COLUMNS = MC_TABLE_WORKLOAD, SIDECARS_COLUMNS = 13 };
 
 static const char row_format[] = "%-*s %-8s %-5s %-9s %8" PRIu64 " %8" PRIu64 " %7" PRIu64
                                  " %7" PRIu64 " %7" PRIu64 " %8" PRIu64 " %8" PRIu64 "\n";
@@ -24,6 +25,52 @@ static int first_columns(const mc_run_result *result)
     return result->sidecars != 0 ? SIDECARS_COLUMNS : WORKLOAD_COLUMNS;
 }
 
+/* The cells of the table; those of power have one of their own. */
+static bool is_here(const mc_run_cell *run)
+{
+    return run->power == NULL;
+}
+
+static bool any_here(const mc_run_result *result)
+{
+    bool any = false;
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        any = any || is_here(&result->cell[c]);
+    }
+    return any;
+}
+
+/* Were files at more than one synchronous level? Then a cell's second line names its own. */
+static bool has_levels(const mc_run_result *result)
+{
+    const mc_run_cell *files = NULL;
+    for (uint32_t c = 0; c < result->cell_count; c++) {
+        const mc_run_cell *run = &result->cell[c];
+        if (is_here(run) && strcmp(run->crash, "kv") != 0) {
+            files = files == NULL ? run : files;
+            if (run->sync != files->sync) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void print_level(const mc_run_result *result, const mc_run_cell *run, FILE *out)
+{
+    if (has_levels(result) && result->importers.count == 1) {
+        (void)fprintf(out, "%-*s %s\n", first_columns(result), "", mc_sync_names[run->sync]);
+    }
+}
+
+/* What stands in the column of the mode in the row of importer i. */
+static const char *mode_or_level(const mc_run_result *result, const mc_run_cell *run, uint32_t i)
+{
+    return i == 0                         ? mc_mode_names[run->mode]
+           : i == 1 && has_levels(result) ? mc_sync_names[run->sync]
+                                          : "";
+}
+
 static void print_head(const mc_run_result *result, FILE *out)
 {
     (void)fprintf(out, "%-*s %-8s %-5s %-9s %8s %8s %7s %7s %7s %8s %8s\n", first_columns(result),
@@ -31,32 +78,31 @@ static void print_head(const mc_run_result *result, FILE *out)
                   "states", "clean", "stale", "torn", "silent", "blocked", "refused");
 }
 
-/* The last part of a long path: a row has one line. */
-static const char *tail(const char *name, size_t width)
+const char *mc_table_tail(const char *name, size_t width)
 {
     size_t size = strlen(name);
     return size <= width ? name : name + size - width;
 }
 
-/* A name that fits its column: "recover", or "exec-2" for the second importer of the list. */
-static const char *label(const mc_run_result *result, uint32_t i, char text[static LABEL_BYTES])
+const char *mc_table_label(const mc_run_result *result, uint32_t i,
+                           char text[static MC_TABLE_LABEL])
 {
     assert(i < MC_IMPORTERS_MAX);
     const mc_chosen *chosen = &result->importers.chosen[i];
-    if (strlen(chosen->name) < LABEL_BYTES) {
+    if (strlen(chosen->name) < MC_TABLE_LABEL) {
         return chosen->name;
     }
-    (void)snprintf(text, LABEL_BYTES, "%s-%u", chosen->kind == MC_IMPORTER_EXEC ? "exec" : "so",
+    (void)snprintf(text, MC_TABLE_LABEL, "%s-%u", chosen->kind == MC_IMPORTER_EXEC ? "exec" : "so",
                    i + 1);
     return text;
 }
 
 static void print_labels(const mc_run_result *result, FILE *out)
 {
-    char text[LABEL_BYTES];
+    char text[MC_TABLE_LABEL];
     for (uint32_t i = 0; i < result->importers.count; i++) {
         const char *name = result->importers.chosen[i].name;
-        if (label(result, i, text) == text) {
+        if (mc_table_label(result, i, text) == text) {
             mc_wrap(out, 2, "%s is %s", text, name);
         }
     }
@@ -71,9 +117,9 @@ static void print_cost(const mc_run_result *result, uint32_t i, FILE *out)
         nanoseconds += result->cell[c].cell.tally[i].nanoseconds;
     }
     if (ran > 0) {
-        char text[LABEL_BYTES];
+        char text[MC_TABLE_LABEL];
         const mc_field_row *row = mc_fieldset_find(result->importers.chosen[i].name);
-        (void)fprintf(out, "%-9s %8" PRIu64 "  %s%s\n", label(result, i, text),
+        (void)fprintf(out, "%-9s %8" PRIu64 "  %s%s\n", mc_table_label(result, i, text),
                       nanoseconds / ran / 1000, row != NULL ? row->summary : "a program or library",
                       row != NULL && row->run == NULL ? ", as programs" : "");
     }
@@ -96,21 +142,25 @@ static void print_cell(const mc_run_result *result, const mc_run_cell *run, FILE
     for (uint32_t i = 0; i < result->importers.count; i++) {
         const mc_tally *t = &run->cell.tally[i];
         bool first = i == 0;
-        char text[LABEL_BYTES];
-        (void)fprintf(
-            out, row_format, WORKLOAD_COLUMNS, first ? tail(run->workload, WORKLOAD_COLUMNS) : "",
-            first ? mc_mode_names[run->mode] : "", first ? run->crash : "", label(result, i, text),
-            run->cell.explored.states, t->verdict[MC_CLEAN], t->verdict[MC_STALE],
-            t->verdict[MC_TORN], t->silent, t->verdict[MC_BLOCKED], t->verdict[MC_REFUSED_TOO]);
+        char text[MC_TABLE_LABEL];
+        (void)fprintf(out, row_format, WORKLOAD_COLUMNS,
+                      first ? mc_table_tail(run->workload, WORKLOAD_COLUMNS) : "",
+                      mode_or_level(result, run, i), first ? run->crash : "",
+                      mc_table_label(result, i, text), run->cell.explored.states,
+                      t->verdict[MC_CLEAN], t->verdict[MC_STALE], t->verdict[MC_TORN], t->silent,
+                      t->verdict[MC_BLOCKED], t->verdict[MC_REFUSED_TOO]);
     }
+    print_level(result, run, out);
 }
 
-/* Is `run` one of the cells of the group that `group` begins (same mode, crash and mistake)? A null
- * group is all of them. */
+/* Is `run` one of the cells of the group that `group` begins (same mode, level, crash and mistake)?
+ * A null group is all of them. */
 static bool belongs(const mc_run_cell *run, const mc_run_cell *group)
 {
-    return group == NULL || (run->mode == group->mode && run->mistake == group->mistake &&
-                             strcmp(run->crash, group->crash) == 0);
+    return is_here(run) &&
+           (group == NULL ||
+            (run->mode == group->mode && run->sync == group->sync &&
+             run->mistake == group->mistake && strcmp(run->crash, group->crash) == 0));
 }
 
 /* The sum over the cells of a group, and how many states they have. */
@@ -137,17 +187,20 @@ static void print_sum(const mc_run_result *result, const mc_run_cell *group, FIL
 {
     for (uint32_t i = 0; i < result->importers.count; i++) {
         uint64_t states;
-        char text[LABEL_BYTES];
+        char text[MC_TABLE_LABEL];
         mc_tally sum = sum_of(result, group, i, &states);
         bool named = i == 0 && group != NULL;
         (void)fprintf(out, row_format, first_columns(result),
                       named    ? mc_mistakes[group->mistake].name
                       : i == 0 ? "all"
                                : "",
-                      named ? mc_mode_names[group->mode] : "", named ? group->crash : "",
-                      label(result, i, text), states, sum.verdict[MC_CLEAN], sum.verdict[MC_STALE],
-                      sum.verdict[MC_TORN], sum.silent, sum.verdict[MC_BLOCKED],
-                      sum.verdict[MC_REFUSED_TOO]);
+                      group != NULL ? mode_or_level(result, group, i) : "",
+                      named ? group->crash : "", mc_table_label(result, i, text), states,
+                      sum.verdict[MC_CLEAN], sum.verdict[MC_STALE], sum.verdict[MC_TORN],
+                      sum.silent, sum.verdict[MC_BLOCKED], sum.verdict[MC_REFUSED_TOO]);
+    }
+    if (group != NULL) {
+        print_level(result, group, out);
     }
 }
 
@@ -159,10 +212,10 @@ static const mc_run_cell *first_of_group(const mc_run_result *result, uint32_t m
     for (; *at < result->cell_count; (*at)++) {
         const mc_run_cell *run = &result->cell[*at];
         uint32_t before = 0;
-        while (!belongs(&result->cell[before], run)) {
+        while (before < *at && !belongs(&result->cell[before], run)) {
             before++;
         }
-        if (run->mistake == mistake && before == *at) {
+        if (is_here(run) && run->mistake == mistake && before == *at) {
             return run;
         }
     }
@@ -200,7 +253,8 @@ static const mc_run_cell *worst_cell(const mc_run_result *result, uint32_t impor
     double share = 0;
     for (uint32_t c = 0; c < result->cell_count; c++) {
         const mc_cell *cell = &result->cell[c].cell;
-        double now = cell->explored.states == 0 || result->cell[c].mistake != MC_MISTAKE_AS_IS
+        bool apart = !is_here(&result->cell[c]) || result->cell[c].mistake != MC_MISTAKE_AS_IS;
+        double now = cell->explored.states == 0 || apart
                          ? 0
                          : (double)cell->tally[importer].silent / (double)cell->explored.states;
         if (now > share) {
@@ -225,8 +279,7 @@ static const char *list_item(const char *name, char item[static MC_ITEM_BYTES])
     return item;
 }
 
-/* The command that tells the story of one state; `importer` null: the default. */
-static void print_explain(const char *state, const char *importer, const char *explain, FILE *out)
+void mc_table_explain(const char *state, const char *importer, const char *explain, FILE *out)
 {
     (void)fprintf(out, "%s ", explain);
     mc_shell_word(out, state);
@@ -259,15 +312,16 @@ static void print_sentence(const mc_run_result *result, const char *explain, FIL
         }
         (void)fputc('\n', out);
         mc_wrap(out, 0,
-                "%s tears the database at %.0f %% of the crash states of %s (%s, %s); "
+                "%s tears the database at %.0f %% of the crash states of %s (%s%s%s, %s); "
                 "integrity_check misses %s of them.",
                 how, 100.0 * (double)torn / (double)run->cell.explored.states, run->workload,
-                mc_mode_names[run->mode], run->crash, missed);
+                mc_mode_names[run->mode], has_levels(result) ? ", " : "",
+                has_levels(result) ? mc_sync_names[run->sync] : "", run->crash, missed);
         (void)fprintf(out, "See the first one:\n\n    ");
-        print_explain(t->first_case, strcmp(name, "abandon") == 0 ? NULL : name, explain, out);
+        mc_table_explain(t->first_case, strcmp(name, "abandon") == 0 ? NULL : name, explain, out);
         return;
     }
-    if (result->cell_count > 0) {
+    if (any_here(result)) {
         (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
     }
 }
@@ -308,7 +362,7 @@ static void print_mistake(const mc_run_result *result, const char *explain, FILE
             mc_mistakes[worst->mistake].name, mc_mistakes[worst->mistake].summary, 100.0 * share,
             mc_mode_names[worst->mode]);
     (void)fprintf(out, "See the first one:\n\n    ");
-    print_explain(first, "sqlite", explain, out);
+    mc_table_explain(first, "sqlite", explain, out);
 }
 
 static void print_defect(const mc_run_result *result, const mc_defect *defect, FILE *out)
@@ -335,15 +389,18 @@ static void print_defect(const mc_run_result *result, const mc_defect *defect, F
     }
 }
 
+/* What the counts of a cell of power count is the latter. */
+static const char *const units[] = {"states", "classes of states"};
+
 static void print_control(const mc_run_result *result, FILE *out)
 {
     uint64_t compared = 0;
     uint64_t disagreements = 0;
-    uint64_t dirty = 0;
+    uint64_t dirty[2] = {0};
     for (uint32_t c = 0; c < result->cell_count; c++) {
         compared += result->cell[c].cell.compared;
         disagreements += result->cell[c].cell.disagreements;
-        dirty += result->cell[c].cell.control_dirty;
+        dirty[!is_here(&result->cell[c])] += result->cell[c].cell.control_dirty;
     }
     if (compared > 0) {
         (void)fprintf(out,
@@ -351,9 +408,11 @@ static void print_control(const mc_run_result *result, FILE *out)
                       " distinct states: %" PRIu64 " differences.\n",
                       sqlite3_libversion(), compared, disagreements);
     }
-    if (dirty > 0) {
-        (void)fprintf(out, "SQLite %s broke its own promise at %" PRIu64 " states:\n",
-                      sqlite3_libversion(), dirty);
+    for (int power = 0; power < 2; power++) {
+        if (dirty[power] > 0) {
+            (void)fprintf(out, "SQLite %s broke its own promise at %" PRIu64 " %s:\n",
+                          sqlite3_libversion(), dirty[power], units[power]);
+        }
     }
     for (const mc_defect *defect = mc_defects; defect->name != NULL; defect++) {
         print_defect(result, defect, out);
@@ -367,13 +426,13 @@ static void print_failures(const mc_run_result *result, const char *explain, FIL
         for (uint32_t f = 0; f < cell->finding_count; f++) {
             const mc_finding *finding = &cell->finding[f];
             if (finding->fails) {
-                (void)fprintf(out, "FAILED %s: %" PRIu64 " states, first:\n    ",
-                              finding->signature, finding->count);
-                print_explain(finding->state,
-                              finding->importer == UINT32_MAX
-                                  ? NULL
-                                  : result->importers.chosen[finding->importer].name,
-                              explain, out);
+                (void)fprintf(out, "FAILED %s: %" PRIu64 " %s, first:\n    ", finding->signature,
+                              finding->count, units[!is_here(&result->cell[c])]);
+                mc_table_explain(finding->state,
+                                 finding->importer == UINT32_MAX
+                                     ? NULL
+                                     : result->importers.chosen[finding->importer].name,
+                                 explain, out);
             }
         }
     }
@@ -383,7 +442,7 @@ static void print_limits(const mc_run_result *result, FILE *out)
 {
     uint64_t skipped = 0;
     for (uint32_t c = 0; c < result->cell_count; c++) {
-        skipped += result->cell[c].cell.explored.skipped;
+        skipped += is_here(&result->cell[c]) ? result->cell[c].cell.explored.skipped : 0;
     }
     if (skipped > 0) {
         (void)fprintf(out, "Cut short by --budget: %" PRIu64 " states were not visited.\n",
@@ -403,6 +462,10 @@ static void print_limits(const mc_run_result *result, FILE *out)
         (void)fprintf(out, "Nothing was tested: part %u of %u has no task.\n", result->shard,
                       result->shards);
     }
+    if (result->power_not_judged) {
+        (void)fprintf(out, "Not run: power; no importer is among reject, abandon, recover and "
+                           "sqlite.\n");
+    }
     if (result->kv_not_files) {
         (void)fprintf(out, "Not run: kv; the importers of @field read files.\n");
     }
@@ -421,17 +484,24 @@ static void print_limits(const mc_run_result *result, FILE *out)
 
 void mc_report_table(const mc_run_result *result, const char *explain, FILE *out)
 {
-    print_head(result, out);
+    if (any_here(result) || result->cell_count == 0) {
+        print_head(result, out);
+    }
     for (uint32_t c = 0; result->sidecars == 0 && c < result->cell_count; c++) {
-        print_cell(result, &result->cell[c], out);
+        if (is_here(&result->cell[c])) {
+            print_cell(result, &result->cell[c], out);
+        }
     }
     if (result->sidecars != 0) {
         print_groups(result, out);
     }
-    (void)fputc('\n', out);
-    print_sum(result, NULL, out);
+    if (any_here(result) || result->cell_count == 0) {
+        (void)fputc('\n', out);
+        print_sum(result, NULL, out);
+    }
     print_labels(result, out);
     print_costs(result, out);
+    mc_table_losses(result, out);
     print_control(result, out);
     print_limits(result, out);
     print_failures(result, explain, out);
@@ -439,4 +509,5 @@ void mc_report_table(const mc_run_result *result, const char *explain, FILE *out
         print_sentence(result, explain, out);
     }
     print_mistake(result, explain, out);
+    mc_table_loss_sentence(result, explain, out);
 }

@@ -48,6 +48,21 @@ void mc_proof_add(mc_proof *p, const mc_proof *more)
     }
 }
 
+void mc_proof_undecided(const mc_proof *p, uint32_t who, mpz_t out)
+{
+    mpz_set(out, p->total);
+    for (int v = 0; v < MC_VERDICTS; v++) {
+        mpz_sub(out, out, p->verdict[who][v]);
+    }
+    /* Of those that SQLite has left unresolved, some may have a verdict by a sample. */
+    if (who == MC_IMPORTERS_MAX && mpz_cmp(out, p->unresolved) < 0) {
+        mpz_set(out, p->unresolved);
+    }
+    if (mpz_sgn(out) < 0) {
+        mpz_set_ui(out, 0);
+    }
+}
+
 void mc_proof_text(const mpz_t number, char *out, size_t size)
 {
     size_t digits = mpz_sizeinbase(number, 10);

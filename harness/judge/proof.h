@@ -29,6 +29,10 @@ void mc_proof_init(mc_proof *proof);
 void mc_proof_clear(mc_proof *proof);
 void mc_proof_add(mc_proof *proof, const mc_proof *more);
 
+/* How many states have no verdict of `who` that is certain: an importer's number, or
+ * MC_IMPORTERS_MAX for the control. */
+void mc_proof_undecided(const mc_proof *proof, uint32_t who, mpz_t out);
+
 /* "2^72", "3 x 2^72" or all digits of a smaller one: what a person reads. */
 void mc_proof_text(const mpz_t number, char *out, size_t size);
 
