@@ -75,18 +75,19 @@ static mc_status explain_state(const mc_arguments *a, mc_error *error)
     mc_story story = {0};
     const char *save = mc_options_get(a, "save");
     uint32_t mistake = 0;
+    const mc_power_profile *power = NULL;
     mc_case kept = {0};
     mc_story_request request = {.folder = mc_options_get(a, "output"),
                                 .keep = save != NULL ? &kept : NULL};
-    mc_status status = mc_story_parse(a->operand[0], &arena, &record, &request.point, &request.cut,
-                                      &mistake, error);
+    mc_status status =
+        mc_story_parse(a->operand[0], &arena, &record, &request, &mistake, &power, error);
     status = status == MC_OK ? parse(a, &record, error) : status;
     status = status == MC_OK
                  ? choose(mc_options_get(a, "importer"), &importers, &request.subject, error)
                  : status;
     if (status == MC_OK) {
         mc_judge_options options = {
-            .record = &record, .importers = &importers, .sidecars = 1u << mistake};
+            .record = &record, .importers = &importers, .power = power, .sidecars = 1u << mistake};
         status = mc_story_tell(&options, &request, &story, error);
     }
     if (status == MC_OK && save != NULL) {
@@ -260,10 +261,11 @@ int mc_command_explain(int argc, char **argv)
         "Tells the story of one crash state: what SQLite was doing, what was left, what an "
         "importer\n"
         "made of it and who notices. STATE is the name that `run` prints, such as\n"
-        "inplace/delete/full/kill/57+4096 or inplace/wal/full/kill/20@other-wal; CASE is a case "
-        "file. A DATABASE with its sidecars, or a "
-        "v1\n"
-        "DUMP, is judged against what SQLite recovers from it.",
+        "inplace/delete/full/kill/57+4096, inplace/wal/full/kill/20@other-wal or\n"
+        "inplace/delete/full/power:psow/202+101; CASE is a case file. A DATABASE with its "
+        "sidecars, "
+        "or a\n"
+        "v1 DUMP, is judged against what SQLite recovers from it.",
         argc, argv, &a, &error);
     if (status != MC_OK || a.help) {
         return status == MC_OK ? MC_EXIT_OK : mc_options_fail(&error);

@@ -113,14 +113,19 @@ void mc_corpus_sentence(const char *signature, char *out, size_t size)
         (void)snprintf(result + length, sizeof result - length, ", its known defect %s", defect);
     }
     bool kv = strncmp(part[CRASH], "kv", 2) == 0;
+    bool power = strncmp(part[CRASH], "power:", 6) == 0;
     if (strcmp(part[KIND], "found") == 0) {
         (void)snprintf(out, size, "A %s found in the field; %s.", kv ? "v1 store" : "database",
                        result);
     } else {
-        (void)snprintf(out, size, "%s %s (%s)%s%s; %s.",
-                       kv ? "The actor is cut off" : "SQLite is killed", moment,
-                       kv ? part[CRASH] : part[MODE], handed != NULL ? ", handed over as " : "",
-                       handed != NULL ? handed : "", result);
+        (void)snprintf(out, size, "%s %s (%s%s%s)%s%s; %s.",
+                       kv      ? "The actor is cut off"
+                       : power ? "The power goes"
+                               : "SQLite is killed",
+                       moment, kv ? part[CRASH] : part[MODE], power ? ", " : "",
+ power ? part[CRASH] : "",
+                       handed != NULL ? ", handed over as " : "", handed != NULL ? handed : "",
+                       result);
     }
 }
 

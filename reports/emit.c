@@ -83,12 +83,15 @@ static void story_operations(const mc_emission *e, const char *lead, FILE *out)
     const json_t *story = json_object_get(e->c->facts, "story");
     const json_t *list = json_object_get(story, "operations");
     bool died = false;
-    for (size_t i = 0; i < json_array_size(list); i++) {
+    bool power = mc_case_power(e->c) != NULL;
+    size_t i;
+    for (i = 0; i < json_array_size(list); i++) {
         const json_t *op = json_array_get(list, i);
         const char *does = json_string_value(json_object_get(op, "does"));
         const char *statement = json_string_value(json_object_get(op, "statement"));
         if (json_is_true(json_object_get(op, "crash"))) {
-            (void)fprintf(out, "%s>> kill -9 here, before or inside the next operation:\n", lead);
+            (void)fprintf(out, "%s>> %s the next operation:\n", lead,
+                          power ? "the power goes here, before" : "kill -9 here, before or inside");
             died = true;
         }
         if (statement != NULL) {
@@ -102,9 +105,17 @@ static void story_operations(const mc_emission *e, const char *lead, FILE *out)
         (void)fputc('\n', out);
     }
     if (!died && json_array_size(list) > 0) {
-        (void)fprintf(out, "%s>> kill -9 here, after the last operation\n", lead);
+        (void)fprintf(out, "%s>> %s here, after the last operation\n", lead,
+                      power ? "the power goes" : "kill -9");
     }
-    const char *cut = strrchr(mc_case_text(e->c, "state"), '+');
+    const char *cut = power ? NULL : strrchr(mc_case_text(e->c, "state"), '+');
+    json_t *line;
+    json_array_foreach(json_object_get(story, "power"), i, line)
+    {
+        (void)fprintf(out, "%s  ", lead);
+        mc_emit_plain(out, json_is_string(line) ? json_string_value(line) : "", TEXT_BYTES);
+        (void)fputc('\n', out);
+    }
     if (cut != NULL) {
         (void)fprintf(out, "%sOf the operation at the crash was kept: ", lead);
         mc_emit_plain(out, cut + 1, TEXT_BYTES);

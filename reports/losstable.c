@@ -168,10 +168,11 @@ void mc_table_losses(const mc_run_result *result, FILE *out)
         print_cell(result, run, out);
     }
     if (any != NULL) {
+        (void)fputc('\n', out);
         mc_wrap(
             out, 0,
-            "\nA class is what recovery cannot tell apart; SQLite was run on one state of each, "
-            "and its states were counted. Silent: no check noticed in a state of the class.");
+            "A class is what recovery cannot tell apart. SQLite was run on one state of each that "
+            "was new, and all its states were counted. Silent: no check noticed in such a state.");
         print_not_judged(result, any, out);
         print_promises(result, out);
     }

@@ -23,6 +23,10 @@ static void print_window(const mc_story *story, FILE *out)
         (void)fprintf(out, "%s %5zu  %.90s\n", op->crash ? ">>" : "  ", op->number, op->text);
         if (op->crash) {
             const char *plus = strrchr(story->state, '+');
+            if (story->loss_count > 0) {
+                (void)fprintf(out, ">>        the power goes here, before this happens\n");
+                continue;
+            }
             (void)fprintf(
                 out, ">>        the process dies here%s%.*s%s\n", plus != NULL ? ", after " : "",
                 plus != NULL ? (int)strcspn(plus + 1, "@") : 0, plus != NULL ? plus + 1 : "",
@@ -37,7 +41,8 @@ static void print_window(const mc_story *story, FILE *out)
             shown = shown || story->op[i].crash;
         }
         if (!shown) {
-            (void)fprintf(out, ">>        the process dies here, after the last element\n");
+            (void)fprintf(out, ">>        the %s here, after the last element\n",
+                          story->loss_count > 0 ? "power goes" : "process dies");
         }
     }
 }
@@ -61,6 +66,16 @@ static void print_pages(const mc_story *story, FILE *out)
     }
     if (left > 0) {
         (void)fprintf(out, "          and %u more\n", left);
+    }
+}
+
+static void print_loss(const mc_story *story, FILE *out)
+{
+    if (story->loss_count > 0) {
+        (void)fprintf(out, "\nWhat is on the disk then:\n");
+    }
+    for (uint32_t i = 0; i < story->loss_count; i++) {
+        (void)fprintf(out, "    %.96s\n", story->loss[i]);
     }
 }
 
@@ -190,6 +205,7 @@ void mc_report_story(const mc_story *story, const mc_story_place *place, FILE *o
     }
     print_how_to_see(story, place, out);
     print_window(story, out);
+    print_loss(story, out);
     print_pages(story, out);
     if (story->difference != NULL) {
         (void)fprintf(out, "\nFirst row that differs from snapshot %u:\n    %s\n", story->snapshot,

@@ -35,7 +35,7 @@ typedef struct fact {
 } fact;
 static const fact facts[] = {
     {"signature", FACT_TEXT, 199},
-    {"state", FACT_TEXT, 159},
+    {"state", FACT_TEXT, 599},
     {"importer", FACT_TEXT, 4095},
     {"sqlite", FACT_TEXT, 31},
     {"workload", FACT_TEXT, 4095},
@@ -311,10 +311,20 @@ static const char *const database_names[NAMES] = {"main.db", "aux.db"};
 static const char *const crash_words[] = {"kv:journal", "kv:batch", "kv:batch-128", "kill"};
 enum { CRASH_WORDS = 4 };
 
-/* "kill@no-journal" is a kill, too: what was handed over is in the files. */
+const mc_power_profile *mc_case_power(const mc_case *c)
+{
+    const char *crash = mc_case_text(c, "crash");
+    return strncmp(crash, "power:", 6) == 0 ? mc_power_find(crash + 6) : NULL;
+}
+
+/* "kill@no-journal" is a kill, too, as is a power loss: what was left, or handed over, is in the
+ * files. */
 static int crash_index(const mc_case *c)
 {
     char word[32];
+    if (mc_case_power(c) != NULL) {
+        return MC_KV_BUILDS;
+    }
     (void)snprintf(word, sizeof word, "%s", mc_case_text(c, "crash"));
     word[strcspn(word, "@")] = '\0';
     return word_index(word, crash_words, CRASH_WORDS);

@@ -20,6 +20,7 @@
 #include <jansson.h>
 
 #include "core/importer.h"
+#include "crashsim/power.h"
 #include "crashsim/record.h"
 #include "harness/case/pack.h"
 
@@ -74,6 +75,9 @@ const char *mc_case_text(const mc_case *c,
 uint32_t mc_case_number(const mc_case *c, const char *key); /* acked, begun, page_size */
 uint32_t mc_case_database_count(const mc_case *c);
 const char *mc_case_database(const mc_case *c, uint32_t database);
+
+/* The profile of a power loss; null where the machine lived on. */
+const mc_power_profile *mc_case_power(const mc_case *c);
 
 /* The recipe as options to record; workload is the state's own name for it. Pointers into `c`. */
 void mc_case_recipe(const mc_case *c, mc_record_options *out);

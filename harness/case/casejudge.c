@@ -143,6 +143,13 @@ static mc_status put_facts(const mc_judging *j, const mc_crash *crash, const mc_
                             json_pack("{s:I,s:s}", "element", (json_int_t)story->bad, "does",
                                       story->bad_text != NULL ? story->bad_text : ""));
     }
+    json_t *loss = story->loss_count > 0 ? json_array() : NULL;
+    for (uint32_t i = 0; i < story->loss_count; i++) {
+        json_array_append_new(loss, json_string(story->loss[i]));
+    }
+    if (loss != NULL) {
+        json_object_set_new(told, "power", loss);
+    }
     if (story->handed != NULL) {
         json_object_set_new(told, "handed", json_string(story->handed));
         json_object_set_new(told, "effect", json_string(story->effect));
@@ -156,6 +163,9 @@ static mc_status put_facts(const mc_judging *j, const mc_crash *crash, const mc_
         (json_int_t)j->history.page_size, "cache_pages", (json_int_t)cache, "auto_vacuum",
         program->auto_vacuum, "attach", program->attach, "acked", (json_int_t)crash->acked, "begun",
         (json_int_t)crash->begun, "databases", names, "expected", expected, "story", told);
+    if (c->facts != NULL && crash->choice != NULL) {
+        json_object_set_new(c->facts, "choice", json_string(crash->choice));
+    }
     return c->facts != NULL
                ? MC_OK
                : mc_fail(error, MC_MALFORMED, "case-facts", "case: a name is no UTF-8 text");

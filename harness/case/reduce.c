@@ -401,8 +401,10 @@ static mc_status capture(reducer *r, const mc_importers *importers, uint32_t sub
     request.signature = own ? NULL : mc_case_text(r->c, "signature");
     mc_judge_options options = {.record = &record, .importers = importers, .sidecars = r->sidecars};
     uint32_t mistake;
+    const mc_power_profile *power;
     mc_status status =
-        mc_story_parse(r->state, &r->arena, &named, &request.point, &request.cut, &mistake, error);
+        mc_story_parse(r->state, &r->arena, &named, &request, &mistake, &power, error);
+    options.power = power;
     status = status == MC_OK ? mc_story_tell(&options, &request, &story, error) : status;
     mc_story_free(&story);
     if (status == MC_OK &&

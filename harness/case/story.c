@@ -5,6 +5,7 @@
 #include "harness/case/telling.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 enum { LINE_BYTES = 240 };
 
 static const char state_form[] = "WORKLOAD/MODE/SYNC/CRASH/POINT[+CUT][@SIDECARS]";
+static const char power_form[] = "WORKLOAD/MODE/SYNC/power:PROFILE/POINT[+CHOICE]";
 
 static mc_status no_memory(mc_error *error)
 {
@@ -254,6 +256,17 @@ static void begin(mc_story *story, const mc_trace *trace)
     }
 }
 
+static mc_status tell_power(mc_telling *t, mc_error *error)
+{
+    mc_crash crash;
+    mc_status status = mc_telling_power(t, &crash, error);
+    if (status == MC_OK && t->found) {
+        mc_judging_state_id(t->j, &crash, t->story->state, sizeof t->story->state);
+        status = tell(t, &crash, error);
+    }
+    return status;
+}
+
 mc_status mc_story_tell(const mc_judge_options *options, const mc_story_request *request,
                         mc_story *story, mc_error *error)
 {
@@ -275,7 +288,8 @@ mc_status mc_story_tell(const mc_judge_options *options, const mc_story_request 
                               .acked = on_acked,
                               .state = on_state};
         begin(story, &j->trace);
-        status = mc_judging_explore(j, &visitor, &explored, error);
+        status = options->power != NULL ? tell_power(&t, error)
+                                        : mc_judging_explore(j, &visitor, &explored, error);
         if (status == MC_OK && !t.found) {
             status = mc_fail(error, MC_USAGE, "no-such-state",
                              "explain: no state %zu+%u: %s has elements 0 to %zu", request->point,
@@ -331,6 +345,12 @@ static mc_status take_stored(const mc_case *c, mc_story *story, mc_error *error)
     }
     size_t i;
     json_t *value;
+    json_array_foreach(json_object_get(told, "power"), i, value)
+    {
+        if (json_is_string(value) && story->loss_count < MC_STORY_LOSS_MAX) {
+            story->loss[story->loss_count++] = keep_plain(story, json_string_value(value));
+        }
+    }
     json_array_foreach(list, i, value)
     {
         const char *does = json_string_value(json_object_get(value, "does"));
@@ -384,8 +404,46 @@ static int word_index(const char *word, const char *const *words, int count)
     return -1;
 }
 
-mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record, size_t *point,
-                         uint32_t *cut, uint32_t *mistake, mc_error *error)
+/* The last part of a state's name: POINT, or POINT+CUT of a model that cuts, or POINT+CHOICE. */
+static bool parse_point(char *text, bool power, mc_story_request *request)
+{
+    size_t digits = strspn(text, "0123456789");
+    char *end = NULL;
+    errno = 0;
+    request->point = (size_t)strtoull(text, &end, 10);
+    request->cut = 0;
+    request->choice = power ? text + digits + (text[digits] == '+') : NULL;
+    if (digits == 0 || errno != 0 || (text[digits] != '\0' && text[digits] != '+')) {
+        return false;
+    }
+    if (power || text[digits] == '\0') {
+        return true;
+    }
+    const char *cut = text + digits + 1;
+    unsigned long long bytes = strtoull(cut, &end, 10);
+    request->cut = (uint32_t)bytes;
+    return *cut != '\0' && strspn(cut, "0123456789") == strlen(cut) && errno == 0 &&
+           bytes <= UINT32_MAX;
+}
+
+/* What of a state's name, as it was taken apart, means nothing; or null. */
+static const char *what_is_wrong(int mode, int sync, int model, const mc_power_profile *power,
+                                 bool pointed, uint32_t mistake)
+{
+    return mode < 0                      ? "MODE"
+           : sync < 0                    ? "SYNC"
+           : model < 0 && power == NULL  ? "CRASH"
+           : !pointed                    ? "POINT"
+           : mistake == MC_MISTAKES_MAX  ? "SIDECARS"
+           : mistake == MC_MISTAKE_AS_IS ? NULL
+           : power != NULL               ? "SIDECARS (a power loss is handed over as it is)"
+           : model < MC_KV_BUILDS        ? "SIDECARS (a v1 store has none)"
+                                         : NULL;
+}
+
+mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record,
+                         mc_story_request *request, uint32_t *mistake,
+                         const mc_power_profile **power, mc_error *error)
 {
     static const char *const models[] = {"kv:journal", "kv:batch", "kv:batch-128", "kill"};
     size_t size = strlen(id) + 1;
@@ -405,38 +463,27 @@ mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *rec
     for (int i = 4; i > 0; i--) {
         char *slash = strrchr(text, '/');
         if (slash == NULL) {
-            return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is no file, and not %s", id,
-                           state_form);
+            return mc_fail(error, MC_USAGE, "state", "explain: \"%.100s\" is no file, and not %s",
+                           id, state_form);
         }
         *slash = '\0';
         part[i] = slash + 1;
     }
+    bool lost = strncmp(part[3], "power:", 6) == 0;
+    *power = lost ? mc_power_find(part[3] + 6) : NULL;
     int mode = word_index(part[1], mc_mode_names, MC_MODES);
     int sync = word_index(part[2], mc_sync_names, MC_SYNCS);
     int model = word_index(part[3], models, 4);
-    unsigned long long at = 0;
-    unsigned bytes = 0;
-    char end;
-    int numbers = sscanf(part[4], "%llu+%u%c", &at, &bytes, &end);
-    bool plain = numbers == 1 && strspn(part[4], "0123456789") == strlen(part[4]);
-    bool files = model == MC_KV_BUILDS;
-    const char *wrong = mode < 0                                 ? "MODE"
-                        : sync < 0                               ? "SYNC"
-                        : model < 0                              ? "CRASH"
-                        : !plain && numbers != 2                 ? "POINT[+CUT]"
-                        : *mistake == MC_MISTAKES_MAX            ? "SIDECARS"
-                        : !files && *mistake != MC_MISTAKE_AS_IS ? "SIDECARS (a v1 store has none)"
-                                                                 : NULL;
+    bool pointed = parse_point(part[4], lost, request);
+    const char *wrong = what_is_wrong(mode, sync, model, *power, pointed, *mistake);
     if (wrong != NULL) {
-        return mc_fail(error, MC_USAGE, "state", "explain: \"%s\" is not %s: no such %s", id,
-                       state_form, wrong);
+        return mc_fail(error, MC_USAGE, "state", "explain: \"%.100s\" is not %s: no such %s", id,
+                       lost ? power_form : state_form, wrong);
     }
     record->workload = part[0];
     record->mode = (mc_mode)mode;
     record->sync = (mc_sync)sync;
-    record->kv = model < MC_KV_BUILDS;
+    record->kv = !lost && model < MC_KV_BUILDS;
     record->kv_build = record->kv ? (mc_kv_build)model : MC_KV_JOURNAL;
-    *point = (size_t)at;
-    *cut = bytes;
     return MC_OK;
 }

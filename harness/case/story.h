@@ -28,6 +28,8 @@ typedef struct mc_story_answer {
     bool is_subject; /* the importer whose image is shown */
 } mc_story_answer;
 
+enum { MC_STORY_LOSS_MAX = 24 };
+
 typedef struct mc_story {
     mc_arena arena;
     char state[MC_STATE_ID_MAX];
@@ -39,10 +41,12 @@ typedef struct mc_story {
     uint32_t acked;
     uint32_t begun;
     uint32_t commits;
-    size_t elements;     /* of the whole trace */
-    const char *handed;  /* the mistake that was made; or null */
-    const char *effect;  /* and what SQLite makes of the sidecars that are there then; or "" */
-    const char *verdict; /* of the subject */
+    size_t elements;    /* of the whole trace */
+    const char *handed; /* the mistake that was made; or null */
+    const char *effect; /* and what SQLite makes of the sidecars that are there then; or "" */
+    const char *loss[MC_STORY_LOSS_MAX]; /* power: lines on what is there of what was pending */
+    uint32_t loss_count;                 /* 0: the machine lived on */
+    const char *verdict;                 /* of the subject */
     mc_story_answer answer[MC_IMPORTERS_MAX + 1]; /* each importer's; the last is the control's */
     uint32_t answer_count;
     mc_story_op *op;
@@ -64,6 +68,7 @@ typedef struct mc_story {
 typedef struct mc_story_request {
     size_t point;
     uint32_t cut;
+    const char *choice;    /* power: the answers that give the state (powerchoice.h) */
     uint32_t subject;      /* index into the importers */
     const char *signature; /* of the finding, when it is not the subject's own verdict; or null */
     const char *folder;    /* where to write the state's files (or kv.jsonl), the subject's image
@@ -83,8 +88,11 @@ mc_status mc_story_of_case(const mc_case *c, const mc_importers *importers,
                            const mc_story_request *request, mc_story *story, mc_error *error);
 void mc_story_free(mc_story *story);
 
-/* Takes "inplace/delete/full/kill/57+4096@no-journal" apart. Returned pointers lie in `arena`. */
-mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record, size_t *point,
-                         uint32_t *cut, uint32_t *mistake, mc_error *error);
+/* Takes "inplace/delete/full/kill/57+4096@no-journal" or "inplace/delete/full/power:psow/57+01x7."
+ * apart: sets the recipe of `record`; point, cut and choice of `request`; the mistake, and the
+ * profile, null where the machine lived on. Returned pointers lie in `arena`. */
+mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record,
+                         mc_story_request *request, uint32_t *mistake,
+                         const mc_power_profile **power, mc_error *error);
 
 #endif

@@ -28,6 +28,11 @@ const char *mc_telling_keep(mc_story *story, const char *text);
 mc_status mc_telling_operations(mc_telling *t, mc_error *error);
 mc_status mc_telling_pages(mc_telling *t, uint32_t view, mc_error *error);
 
+/* storypower.c: brings the judging's disk to the state that the request names by a choice, fills in
+ * `crash`, and tells what is there of what was pending. Sets `found`, or finds no such crash point;
+ * MC_USAGE: such a choice does not exist. */
+mc_status mc_telling_power(mc_telling *t, mc_crash *crash, mc_error *error);
+
 /* storyfolder.c: the state, the images and the snapshots near the crash, in a new folder. */
 mc_status mc_telling_folder(mc_telling *t, const mc_outcome *outcome, const mc_image *images,
                             mc_error *error);

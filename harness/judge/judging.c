@@ -570,7 +570,9 @@ void mc_judging_state_id(const mc_judging *j, const mc_crash *crash, char *out, 
         n += snprintf(out + n, size - (size_t)n, "+%u", crash->cut);
     }
     if (crash->choice != NULL && crash->choice[0] != '\0' && n > 0 && (size_t)n < size) {
-        n += snprintf(out + n, size - (size_t)n, "+%s", crash->choice);
+        /* A part of a choice would name another state. */
+        bool fits = (size_t)n + strlen(crash->choice) + 2 <= size;
+        n += snprintf(out + n, size - (size_t)n, "+%s", fits ? crash->choice : "...");
     }
     if (j->handover.mistake != NULL && n > 0 && (size_t)n < size) {
         (void)snprintf(out + n, size - (size_t)n, "@%s", j->handover.mistake->name);

@@ -60,14 +60,14 @@ mc_status mc_cases_capture(const char *state, const mc_run_options *o,
         .page_size = o->page_size, .cache_pages = o->cache_pages, .txns = o->txns, .seed = o->seed};
     mc_story story = {0};
     uint32_t mistake = 0;
+    const mc_power_profile *power = NULL;
     mc_story_request request = {.subject = subject, .signature = signature, .keep = c};
     memset(c, 0, sizeof *c);
-    mc_status status =
-        mc_story_parse(state, &arena, &record, &request.point, &request.cut, &mistake, error);
+    mc_status status = mc_story_parse(state, &arena, &record, &request, &mistake, &power, error);
     if (status == MC_OK) {
         record.page_size = record.kv ? 4096 : record.page_size;
         mc_judge_options options = {
-            .record = &record, .importers = importers, .sidecars = 1u << mistake};
+            .record = &record, .importers = importers, .power = power, .sidecars = 1u << mistake};
         status = mc_story_tell(&options, &request, &story, error);
         mc_story_free(&story);
     }

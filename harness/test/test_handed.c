@@ -231,16 +231,17 @@ static void stories_say_what_was_done(void **unused)
         mc_record_options record = {.page_size = 4096, .seed = 1};
         mc_importers importers;
         mc_story story;
-        size_t point;
-        uint32_t cut;
+        mc_story_request request = {0};
         uint32_t mistake;
+        const mc_power_profile *power;
         check(mc_importers_parse("reject,abandon,recover,sqlite", &importers, &error), &error);
-        check(mc_story_parse(cases[i].state, &arena, &record, &point, &cut, &mistake, &error),
+        check(mc_story_parse(cases[i].state, &arena, &record, &request, &mistake, &power, &error),
               &error);
+        assert_null(power);
         mc_judge_options options = {
             .record = &record, .importers = &importers, .sidecars = 1u << mistake};
         for (uint32_t subject = 0; subject < 4; subject++) {
-            mc_story_request request = {.point = point, .cut = cut, .subject = subject};
+            request.subject = subject;
             check(mc_story_tell(&options, &request, &story, &error), &error);
             assert_string_equal(story.state, cases[i].state);
             assert_ptr_equal(strstr(story.handed, cases[i].handed), story.handed);
@@ -257,24 +258,33 @@ static void stories_say_what_was_done(void **unused)
 static void wrong_names_are_refused(void **unused)
 {
     (void)unused;
-    static const char *const wrong[] = {
-        "inplace/delete/full/kill/155@", "inplace/delete/full/kill/155@no-such",
-        "inplace/delete/full/kill@no-journal/155", "inplace/delete/normal/kv:journal/152@no-wal"};
+    static const char *const wrong[] = {"inplace/delete/full/kill/155@",
+                                        "inplace/delete/full/kill/155@no-such",
+                                        "inplace/delete/full/kill@no-journal/155",
+                                        "inplace/delete/normal/kv:journal/152@no-wal",
+                                        "inplace/delete/full/power/1",
+                                        "inplace/delete/full/power:ext5/1",
+                                        "inplace/delete/full/power:psow/",
+                                        "inplace/delete/full/power:psow/1x",
+                                        "inplace/delete/full/power:psow/1@no-journal",
+                                        "inplace/delete/full/kill/1+",
+                                        "inplace/delete/full/kill/1+1x",
+                                        "inplace/delete/full/kill/1+99999999999"};
     mc_arena arena = {.limit_bytes = 1 << 20};
     mc_error error = {0};
     mc_record_options record = {.page_size = 4096, .seed = 1};
-    size_t point;
-    uint32_t cut;
+    mc_story_request named;
     uint32_t mistake;
+    const mc_power_profile *power;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        assert_int_equal(mc_story_parse(wrong[i], &arena, &record, &point, &cut, &mistake, &error),
-                         MC_USAGE);
+        assert_int_equal(
+            mc_story_parse(wrong[i], &arena, &record, &named, &mistake, &power, &error), MC_USAGE);
     }
-    check(mc_story_parse("a@b/inplace.sql/wal/full/kill/7+4096@cut-wal", &arena, &record, &point,
-                         &cut, &mistake, &error),
+    check(mc_story_parse("a@b/inplace.sql/wal/full/kill/7+4096@cut-wal", &arena, &record, &named,
+                         &mistake, &power, &error),
           &error);
     assert_string_equal(record.workload, "a@b/inplace.sql");
-    assert_int_equal(cut, 4096);
+    assert_int_equal(named.cut, 4096);
     assert_string_equal(mc_mistakes[mistake].name, "cut-wal");
     mc_importers importers;
     mc_story story;
