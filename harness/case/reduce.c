@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LITERALS_MAX = 64, EFFORT_PER_RUN = 400, EFFORT_PER_PROGRAM = 5000 };
+enum { LITERALS_MAX = 64, EFFORT_PER_RUN = 400, EFFORT_PER_LOSS = 10, EFFORT_PER_PROGRAM = 5000 };
 static const uint64_t EFFORT_DEFAULT = 6000000;
 static const uint64_t STEPS_FIRST = 1000000000; /* for the program as it is; */
 static const uint64_t STEPS_MORE = 100000; /* smaller ones get twice of what it took, and this */
@@ -27,10 +27,11 @@ typedef struct reducer {
     uint64_t spent;
     uint64_t steps; /* of the last program */
     uint32_t tried;
-    uint32_t sidecars; /* the bit of the mistake with which the state was handed over */
-    mc_script *part;   /* setup or program: what is being shrunk */
-    uint32_t at;       /* the statement of it that is being shrunk */
-    mc_sqltext text;   /* its tokens */
+    const mc_power_profile *power; /* or null */
+    uint32_t sidecars;             /* the bit of the mistake with which the state was handed over */
+    mc_script *part;               /* setup or program: what is being shrunk */
+    uint32_t at;                   /* the statement of it that is being shrunk */
+    mc_sqltext text;               /* its tokens */
 } reducer;
 
 static mc_status no_memory(mc_error *error)
@@ -46,7 +47,8 @@ static bool is_own(const mc_case *c)
     return strstr(mc_case_text(c, "signature"), who) != NULL;
 }
 
-/* All findings of the present program, for a signature that only the judge can give. */
+/* All findings of the present program, for a signature that only the judge can give; or of a power
+ * loss, whose states are too many to be walked one by one. */
 static bool holds_for_judge(reducer *r, const mc_judge_options *options)
 {
     mc_error why;
@@ -54,6 +56,8 @@ static bool holds_for_judge(reducer *r, const mc_judge_options *options)
     bool found = false;
     mc_status status = mc_judge(options, &cell, &why);
     r->spent += cell.explored.states;
+    r->spent += cell.proof != NULL ? EFFORT_PER_LOSS * cell.proof->runs : 0;
+    r->steps = cell.steps;
     for (uint32_t i = 0; status == MC_OK && !found && i < cell.finding_count; i++) {
         found = strcmp(cell.finding[i].signature, mc_case_text(r->c, "signature")) == 0;
         if (found) {
@@ -153,10 +157,11 @@ static bool holds(reducer *r)
     mc_record_options record = r->record;
     record.program = &r->program;
     mc_judge_options options = {
-        .record = &record, .importers = &r->subject, .sidecars = r->sidecars};
+        .record = &record, .importers = &r->subject, .power = r->power, .sidecars = r->sidecars};
     r->tried++;
     r->spent += EFFORT_PER_RUN;
-    return is_own(r->c) ? holds_for_importer(r, &options) : holds_for_judge(r, &options);
+    return is_own(r->c) && r->power == NULL ? holds_for_importer(r, &options)
+                                            : holds_for_judge(r, &options);
 }
 
 /* ---- statements ---- */
@@ -438,6 +443,7 @@ static mc_status take_program(reducer *r, mc_error *error)
                        mistake + 1);
     }
     r->sidecars = 1u << number;
+    r->power = mc_case_power(r->c);
     r->record.workload = "workload.sql"; /* where its text lies, once it is unpacked */
     r->record.steps_limit = STEPS_FIRST;
     r->program = (mc_program){.arena = &r->arena,

@@ -174,9 +174,8 @@ static void say_writes(const teller *w)
         return;
     }
     uint32_t tear = t->j->options->power->tear_bytes;
-    say(t,
-        "Of %u pending writes that can be seen %u %s there, %u lost, %u torn (units of %u bytes):",
-        w->count, there, there == 1 ? "is" : "are", lost, w->count - there - lost, tear);
+    say(t, "Pending writes that can be seen: %u, of them %u there, %u lost, %u torn (units of %u):",
+        w->count, there, lost, w->count - there - lost, tear);
     uint32_t told = 0;
     for (int whole = 0; whole < 2; whole++) { /* what is missing is told first */
         for (uint32_t i = 0; i < w->count && told < WRITES_TOLD; i++) {

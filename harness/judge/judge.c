@@ -332,6 +332,7 @@ static void begin_cells(mc_judging *j, mc_cell *cell)
     j->cells = cell;
     for (uint32_t i = 0; i < mc_mistake_count(j->options->sidecars); i++) {
         cell[i].commits = j->trace.commit_count;
+        cell[i].steps = j->trace.steps;
         cell[i].promise =
             mc_promise_of(record->mode, record->sync, record->kv ? "kv" : j->crash_name,
                           j->trace.database_count, &source);

@@ -52,6 +52,7 @@ typedef struct mc_cell {
     uint64_t compared;      /* distinct states on which recover met the control */
     uint64_t disagreements;
     uint32_t commits;
+    uint64_t steps; /* of the recording (trace.h); not kept with results */
     mc_promise promise;
     mc_tally tally[MC_IMPORTERS_MAX];
     mc_proof *proof; /* power: the same in states; the counts above are of classes. Else null */
