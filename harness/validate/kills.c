@@ -4,11 +4,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "crashsim/crash.h"
 #include "crashsim/stock.h"
+#include "harness/validate/gate.h"
 #include "harness/validate/live.h"
 
 enum {
@@ -24,10 +24,11 @@ typedef struct killing {
     const char *folder;
     const volatile sig_atomic_t *stop;
     mc_trace trace;
-    mc_disk disk; /* the model's state */
+    mc_disk disk;   /* the model's state, */
+    mc_disk before; /* and the one in front of the operation that is under way */
+    bool cuts;      /* a write can be stopped */
     mc_arena arena;
     mc_shim_said *said;
-    uint32_t spins; /* how long a process hesitates in front of a write in which it is to be shot */
     mc_kills *out;
 } killing;
 
@@ -38,24 +39,6 @@ static void differ(killing *k, const mc_crash *crash, const char *text)
                        k->options->workload, mc_mode_names[k->options->mode],
                        mc_sync_names[k->options->sync], crash->point, text);
     }
-}
-
-static bool is_over(pid_t process)
-{
-    siginfo_t info = {0};
-    return waitid(P_PID, (id_t)process, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-           info.si_pid != 0;
-}
-
-/* Kills as soon as the write is about to begin. */
-static void shoot(pid_t process, const mc_shim_said *said)
-{
-    for (int i = 1; !atomic_load(&said->armed); i++) {
-        if (i % SPINS == 0 && is_over(process)) {
-            return;
-        }
-    }
-    (void)kill(process, SIGKILL);
 }
 
 /* Lets a process die as `plan` says, and takes what it left into the empty `real`. */
@@ -70,9 +53,6 @@ static mc_status kill_one(killing *k, const mc_shim_plan *plan, bool *killed, mc
     pid_t process = mc_live_start(k->options, plan, k->folder);
     if (process < 0) {
         return mc_fail(error, MC_IO, "kills", "cannot start a process");
-    }
-    if (plan->race_at != MC_SHIM_NEVER) {
-        shoot(process, k->said);
     }
     status = mc_live_wait(process, k->said, killed, error);
     return status == MC_OK ? mc_live_take(&k->trace.base, k->folder, real, error) : status;
@@ -114,91 +94,20 @@ static mc_status compare_answers(killing *k, const mc_crash *crash, mc_error *er
     return MC_OK;
 }
 
-static mc_status die_in_front(killing *k, const mc_crash *crash, mc_error *error)
+static mc_status compare(killing *k, const mc_crash *crash, const mc_disk *real, mc_error *error)
 {
     char text[160];
-    bool killed = false;
-    mc_disk real = {0};
-    mc_shim_plan plan = {.trace = &k->trace,
-                         .seed = k->options->seed,
-                         .said = k->said,
-                         .die_at = (int64_t)crash->point,
-                         .race_at = MC_SHIM_NEVER};
-    k->out->points++;
-    mc_status status = kill_one(k, &plan, &killed, &real, error);
-    if (status == MC_OK && killed) {
-        k->out->fired++;
-        if (mc_live_same(&k->disk, &real, text, sizeof text)) {
-            status = compare_answers(k, crash, error);
-        } else {
-            differ(k, crash, text);
-        }
+    if (mc_live_same(&k->disk, real, text, sizeof text)) {
+        k->out->cut += crash->cut > 0;
+        return compare_answers(k, crash, error);
     }
-    mc_disk_free(&real);
-    return status;
-}
-
-/* Is `real` the state before the write `op` with some pages of it, from its beginning? */
-static bool is_beginning(killing *k, const mc_op *op, const mc_disk *real, uint32_t *cut,
-                         char *text, size_t size)
-{
-    uint32_t first = CUT - (uint32_t)(op->offset % CUT);
-    for (uint32_t to = 0;; to = to == 0 ? first : to + CUT) {
-        mc_error error;
-        to = to < op->size ? to : op->size;
-        mc_disk_begin(&k->disk);
-        bool same = mc_trace_apply(&k->disk, op, to, &error) == MC_OK &&
-                    mc_live_same(&k->disk, real, text, size);
-        mc_disk_rewind(&k->disk);
-        if (same || to == op->size) {
-            *cut = to;
-            return same;
-        }
+    if (crash->cut > 0 && mc_live_same(&k->before, real, text, sizeof text)) {
+        k->out->undone++;
+        k->out->equal++;
+        return MC_OK;
     }
-}
-
-/* A signal takes about as long as a write. The next process hesitates longer if this write was over
- * before the signal came, and less if it had not begun. */
-static void aim(killing *k, uint32_t cut, uint32_t size)
-{
-    enum { LEAST = 64, MOST = 1 << 20 };
-    if (cut == size && k->spins < MOST) {
-        k->spins += k->spins / 4 + LEAST;
-    } else if (cut == 0) {
-        k->spins -= k->spins / 4;
-    }
-}
-
-static mc_status shoot_in_write(killing *k, const mc_crash *crash, mc_error *error)
-{
-    mc_status status = MC_OK;
-    uint32_t cut = 0;
-    for (int shot = 0; status == MC_OK && shot < SHOTS && (cut == 0 || cut == crash->op->size);
-         shot++) {
-        char text[160];
-        bool killed = false;
-        mc_disk real = {0};
-        mc_shim_plan plan = {.trace = &k->trace,
-                             .seed = k->options->seed,
-                             .said = k->said,
-                             .die_at = MC_SHIM_NEVER,
-                             .race_at = (int64_t)crash->point,
-                             .race_spins = k->spins};
-        status = kill_one(k, &plan, &killed, &real, error);
-        if (status == MC_OK && killed) {
-            k->out->shot++;
-            if (!is_beginning(k, crash->op, &real, &cut, text, sizeof text)) {
-                differ(k, crash, text);
-            } else if (cut > 0 && cut < crash->op->size) {
-                k->out->cut++;
-            } else {
-                k->out->whole++;
-            }
-            aim(k, cut, crash->op->size);
-        }
-        mc_disk_free(&real);
-    }
-    return status;
+    differ(k, crash, text);
+    return MC_OK;
 }
 
 static mc_status at_state(void *context, const mc_crash *crash, mc_error *error)
@@ -207,14 +116,34 @@ static mc_status at_state(void *context, const mc_crash *crash, mc_error *error)
     if (k->stop != NULL && *k->stop != 0) {
         return mc_fail(error, MC_IO, "interrupted", "interrupted");
     }
-    bool end = crash->op == NULL;
-    if (crash->cut > 0 || (!end && !mc_shim_performs(&k->trace, crash->point))) {
+    if (crash->op != NULL && !mc_shim_performs(&k->trace, crash->point)) {
         return MC_OK; /* a mark: the state in front of the next operation is the same */
     }
-    mc_status status = die_in_front(k, crash, error);
-    bool crosses = !end && crash->op->kind == MC_OP_WRITE &&
-                   crash->op->offset / CUT != (crash->op->offset + crash->op->size - 1) / CUT;
-    return status == MC_OK && crosses ? shoot_in_write(k, crash, error) : status;
+    if (crash->cut > 0 && !k->cuts) {
+        k->out->uncut++;
+        return MC_OK;
+    }
+    if (crash->cut == 0) {
+        mc_disk_free(&k->before);
+        if (!mc_disk_copy(&k->before, &k->disk)) {
+            return mc_fail(error, MC_NO_MEMORY, "no-memory", "kills: out of memory");
+        }
+    }
+    bool killed = false;
+    mc_disk real = {0};
+    mc_shim_plan plan = {.trace = &k->trace,
+                         .seed = k->options->seed,
+                         .said = k->said,
+                         .die_at = (int64_t)crash->point,
+                         .cut = crash->cut};
+    k->out->points++;
+    mc_status status = kill_one(k, &plan, &killed, &real, error);
+    if (status == MC_OK && killed) {
+        k->out->fired++;
+        status = compare(k, crash, &real, error);
+    }
+    mc_disk_free(&real);
+    return status;
 }
 
 mc_status mc_kills_run(const mc_record_options *options, const char *folder,
@@ -224,6 +153,7 @@ mc_status mc_kills_run(const mc_record_options *options, const char *folder,
                  .folder = folder,
                  .stop = stop,
                  .arena.limit_bytes = ARENA_BYTES,
+                 .cuts = mc_gate_works(),
                  .said = mc_live_said(),
                  .out = kills};
     mc_status status = mc_record(options, &k.trace, error);
@@ -239,6 +169,7 @@ mc_status mc_kills_run(const mc_record_options *options, const char *folder,
     mc_live_clear(folder);
     mc_live_said_free(k.said);
     mc_disk_free(&k.disk);
+    mc_disk_free(&k.before);
     mc_arena_free(&k.arena);
     mc_trace_free(&k.trace);
     return status;

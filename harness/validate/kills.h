@@ -1,11 +1,11 @@
 /* kills.h: the lane of real kills: is the crash model `kill` (crashsim/crash.h) what a process
  * leaves that dies of SIGKILL?
  *
- * For every state of the model whose write was not cut, a process repeats the workload on real
- * files and dies in front of the very operation. What lies in the folder must be the model's state
- * byte for byte, and stock SQLite, opening the real files, must read the pages that it reads of the
- * model's. For every write that crosses a multiple of 4096 another process is shot while it writes,
- * a few times: what it leaves must be one of the states that the model allows of this write. */
+ * For every state of the model a process repeats the workload on real files and dies in front of
+ * the very operation, or in the very write, when as many bytes as the model says are in the kernel.
+ * What lies in the folder must be the model's state byte for byte, and stock SQLite, opening the
+ * real files, must read the pages that it reads of the model's. Of a write that was cut the kernel
+ * may also keep nothing, which is the model's state in front of it. */
 #ifndef MIDCOMMIT_HARNESS_VALIDATE_KILLS_H
 #define MIDCOMMIT_HARNESS_VALIDATE_KILLS_H
 
@@ -14,12 +14,13 @@
 #include "crashsim/record.h"
 
 typedef struct mc_kills {
-    uint64_t points;             /* crash points of the model at which a process was to die */
-    uint64_t fired;              /* processes that died there */
-    uint64_t equal;              /* of which the files were the model's, and read alike */
-    uint64_t shot;               /* processes that were shot while they wrote */
-    uint64_t cut;                /* of which the write was cut in between */
-    uint64_t whole;              /* of which it was whole or not begun */
+    uint64_t points; /* states of the model in which a process was to die */
+    uint64_t fired;  /* processes that died there */
+    uint64_t equal;  /* of which the files were the model's, and read alike */
+    uint64_t cut;    /* of `equal`: in the middle of a write, whose first pages were there, */
+    uint64_t undone; /* or of which the kernel kept nothing */
+    uint64_t uncut;  /* states in the middle of a write that were left out, because this kernel does
+                        not withhold pages */
     uint64_t clean, stale, torn; /* what stock SQLite read on the real files */
     char first[256];             /* the first state that was not the model's; or empty */
 } mc_kills;

@@ -75,7 +75,6 @@ pid_t mc_live_start(const mc_record_options *options, const mc_shim_plan *plan, 
 {
     atomic_store(&plan->said->begun, 0);
     atomic_store(&plan->said->done, 0);
-    atomic_store(&plan->said->armed, false);
     plan->said->error[0] = '\0';
     (void)fflush(NULL);
     pid_t parent = getpid();

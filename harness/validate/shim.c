@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "crashsim/seeded.h"
+#include "harness/validate/gate.h"
 
 typedef struct shim_file {
     sqlite3_file base;
@@ -53,7 +54,7 @@ static void begin(mc_op op)
         next++;
     }
     atomic_store(&plan->said->done, next);
-    if (plan->die_at != MC_SHIM_NEVER && next >= (size_t)plan->die_at) {
+    if (plan->die_at != MC_SHIM_NEVER && plan->cut == 0 && next >= (size_t)plan->die_at) {
         die();
     }
     if (next == trace->op_count) {
@@ -72,21 +73,11 @@ static void begin(mc_op op)
                 same ? " with other content" : "");
     }
     atomic_store(&plan->said->begun, next + 1);
-    if (plan->race_at == (int64_t)next) {
-        atomic_store(&plan->said->armed, true);
-        for (volatile uint32_t i = 0; i < plan->race_spins; i++) {
-        }
-    }
 }
 
 static int end(mc_op op, int code)
 {
     mc_error error;
-    if (plan->race_at == (int64_t)next) {
-        for (;;) {
-            (void)pause();
-        }
-    }
     if (code != SQLITE_OK) {
         give_up("element %zu: the file system refused it (SQLite's code %d)", next, code);
     }
@@ -121,6 +112,12 @@ static int shim_write(sqlite3_file *f, const void *data, int amount, sqlite3_int
                 .size = (uint32_t)amount,
                 .data = data};
     begin(op);
+    if (plan->cut > 0 && plan->die_at == (int64_t)next) {
+        data = mc_gate_put(data, op.size, op.offset, plan->cut);
+        if (data == NULL) {
+            give_up("no page of memory that can be withheld from the kernel");
+        }
+    }
     return end(op, CALL(f, xWrite, data, amount, offset));
 }
 

@@ -17,7 +17,6 @@ typedef struct mc_shim_said {
     atomic_size_t begun; /* elements [0, begun) of the trace have begun */
     atomic_size_t done;  /* elements [0, done) have had all their effect; marks count as passed when
                             the next operation begins */
-    atomic_bool armed;   /* the write of element `race_at` begins now */
     char error[256];     /* why the process gave up; empty: it did not */
 } mc_shim_said;
 
@@ -27,10 +26,9 @@ typedef struct mc_shim_plan {
     const mc_trace *trace; /* what must happen; one database, files only */
     uint64_t seed;
     mc_shim_said *said;
-    int64_t die_at; /* SIGKILL instead of the first operation at or after this element */
-    int64_t
-        race_at; /* at this element `armed` is set, and after it the process waits to be killed */
-    uint32_t race_spins; /* how long it hesitates in between */
+    int64_t die_at; /* SIGKILL instead of the first operation at or after this element, */
+    uint32_t cut;   /* or, if above 0, in the middle of that write, where its first `cut` bytes are
+                       in the kernel (gate.h) */
     bool syncs; /* syncs are made; a process that is killed leaves the same files without them */
     void (*after)(void *context, size_t element); /* called after each operation, or null */
     void *context;
