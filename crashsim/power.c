@@ -25,7 +25,7 @@ const mc_power_profile mc_power_profiles[] = {
     {"sector-4096", "everything in order; a write may stop at any multiple of 4096", PAGE, false,
      true, MC_POWER_NAMES | MC_POWER_SHRINKS | MC_POWER_GROWTHS, MC_POWER_DATA_BEFORE_LATER, false,
      true, true, "the same, on a disk with 4096-byte sectors"},
-    {"ext4-ordered", "ext4 as it is mounted by default: data=ordered, delayed allocation", SECTOR,
+    {"ext4-ordered", "ext4 with data=ordered,dioread_lock: the default up to Linux 5.5", SECTOR,
      true, true, MC_POWER_NAMES | MC_POWER_SHRINKS, MC_POWER_DATA_WITH_SIZE, false, true, true,
      "Linux, admin-guide/ext4: data is forced out before its metadata is committed"},
     {"ext4-writeback", "ext4 with data=writeback: lengths may be there before their bytes", SECTOR,
@@ -37,6 +37,11 @@ const mc_power_profile mc_power_profiles[] = {
     {"no-dirsync", "as psow, under a VFS that never syncs the directory", SECTOR, true, true, 0,
      MC_POWER_DATA_FREE, true, true, false,
      "compile.html: SQLITE_DISABLE_DIRSYNC; VFSes that have no directory to sync"},
+    {"ext4", "ext4 as it is mounted by default: a longer file may be zeros where it grew", SECTOR,
+     true, true, MC_POWER_NAMES | MC_POWER_SHRINKS, MC_POWER_DATA_FREE, false, true, true,
+     "Linux 244adf6426ee: dioread_nolock is the default from 5.6 on, and new blocks are marked as "
+     "unwritten until their data is there; the length may be committed before "
+     "(docs/validation.md)"},
     {.name = NULL},
 };
 

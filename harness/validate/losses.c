@@ -208,6 +208,23 @@ static void count_classes(uint64_t counts[MC_TRAIT_CLASSES], uint32_t bits)
     }
 }
 
+/* What SQLite promises of this workload. A database that becomes a WAL's does so in a transaction
+ * with a rollback journal. */
+static mc_promise promise_of(const lane *l)
+{
+    const mc_record_options *record = l->options->record;
+    const char *source = "";
+    mc_promise promise = mc_promise_of(record->mode, record->sync, l->crash, 1, &source);
+    for (size_t i = 0; i < l->trace.op_count && record->mode == MC_MODE_WAL; i++) {
+        const mc_op *op = &l->trace.op[i];
+        if (op->kind == MC_OP_DELETE && strcmp(mc_file_role(&l->trace, op->file), "journal") == 0) {
+            mc_promise other = mc_promise_of(MC_MODE_DELETE, record->sync, l->crash, 1, &source);
+            return other > promise ? other : promise;
+        }
+    }
+    return promise;
+}
+
 /* Stock SQLite on the state: which commit is it, and may it be? */
 static mc_status ask_sqlite(lane *l, size_t point, mc_disk *state, mc_error *error)
 {
@@ -215,11 +232,8 @@ static mc_status ask_sqlite(lane *l, size_t point, mc_disk *state, mc_error *err
     mc_losses *out = l->out;
     mc_stock stock;
     uint32_t acked = 0;
-    uint32_t begun = 0;
-    const char *source = "";
     for (size_t i = 0; i < point; i++) {
         const mc_op *op = &l->trace.op[i];
-        begun = op->kind == MC_OP_BEGUN ? (uint32_t)op->offset : begun;
         acked = op->kind == MC_OP_ACKED ? (uint32_t)op->offset : acked;
     }
     if (!mc_stock_ask_disk(state, l->trace.database[0], MC_STOCK_LIMIT_BYTES, &stock)) {
@@ -232,7 +246,7 @@ static mc_status ask_sqlite(lane *l, size_t point, mc_disk *state, mc_error *err
                 : (uint32_t)commit < acked ? MC_STALE
                                            : MC_CLEAN,
         .behind = commit >= 0 && (uint32_t)commit < acked ? acked - (uint32_t)commit : 0};
-    mc_promise promise = mc_promise_of(record->mode, record->sync, l->crash, 1, &source);
+    mc_promise promise = promise_of(l);
     out->clean += verdict.kind == MC_CLEAN;
     out->stale += verdict.kind == MC_STALE;
     out->torn += verdict.kind == MC_TORN;

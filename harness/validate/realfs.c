@@ -21,21 +21,17 @@
 enum { PATH_BYTES = 4096, MIB = 1 << 20, PAGE = 4096 };
 
 /* The smallest disks on which they work as on large ones; no discards, which nobody would log. */
+#define EXT4_MAKE                                                                                  \
+    {                                                                                              \
+        "mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=4", "-N", "128", "-E",                  \
+            "nodiscard,lazy_itable_init=0,lazy_journal_init=0", NULL                               \
+    }
+
 const mc_realfs mc_realfs_rows[] = {
-    {"ext4",
-     "ext4",
-     "data=ordered,nodiscard",
-     24 * MIB,
-     {"mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=4", "-N", "128", "-E",
-      "nodiscard,lazy_itable_init=0,lazy_journal_init=0", NULL},
+    {"ext4", "ext4", "data=ordered,nodiscard", 24 * MIB, EXT4_MAKE, "ext4"},
+    {"ext4-lock", "ext4", "data=ordered,dioread_lock,nodiscard", 24 * MIB, EXT4_MAKE,
      "ext4-ordered"},
-    {"ext4-writeback",
-     "ext4",
-     "data=writeback,nodiscard",
-     24 * MIB,
-     {"mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=4", "-N", "128", "-E",
-      "nodiscard,lazy_itable_init=0,lazy_journal_init=0", NULL},
-     "ext4-writeback"},
+    {"ext4-writeback", "ext4", "data=writeback,nodiscard", 24 * MIB, EXT4_MAKE, "ext4-writeback"},
     {"xfs", "xfs", "nodiscard", 320 * MIB, {"mkfs.xfs", "-q", "-f", "-K", NULL}, "psow"},
     {"btrfs", "btrfs", "nodiscard", 128 * MIB, {"mkfs.btrfs", "-q", "-f", "-K", NULL}, "psow"},
     {.name = NULL},
