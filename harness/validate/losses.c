@@ -421,24 +421,42 @@ static mc_status at_write(lane *l, size_t count, size_t first, size_t i, uint64_
     return status;
 }
 
+/* Was anything tested? A workload that syncs must have made the disk flush while it ran; what comes
+ * when the device is detached does not count. */
+static mc_status check_log(const lane *l, size_t count, mc_error *error)
+{
+    bool syncs = false;
+    bool flushed = false;
+    for (size_t i = 0; i < l->trace.op_count; i++) {
+        syncs = syncs || l->trace.op[i].kind == MC_OP_SYNC;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const mc_block *b = &l->log->block[i];
+        flushed = flushed || (b->flush && b->begun > 0 && b->done < l->trace.op_count);
+    }
+    if (count > 0 && (flushed || !syncs)) {
+        return MC_OK;
+    }
+    return mc_fail(
+        error, MC_IO, "no-flush",
+        "%s: the workload synced, and its disk saw no flush of %zu blocks, so nothing was"
+        " tested",
+        l->options->fs->name, count);
+}
+
 static mc_status explore(lane *l, mc_error *error)
 {
     size_t count = atomic_load(&l->log->count);
-    uint64_t writes = 0;
     uint64_t weight = 1;
     for (size_t i = 0; i < count; i++) {
         bool is_flush = l->log->block[i].flush;
         bool last = i + 1 < count && !is_flush && l->log->block[i + 1].flush;
-        writes += !is_flush;
+        l->out->flushes += is_flush;
+        l->out->writes += !is_flush;
         weight += is_flush ? 0 : last ? 8 : 2;
     }
-    l->out->writes += writes;
-    l->out->flushes += count - writes;
-    if (count == writes || writes == 0) {
-        return mc_fail(error, MC_IO, "no-flush",
-                       "%s: the disk saw %llu writes and no flush, so"
-                       " nothing was tested",
-                       l->options->fs->name, (unsigned long long)writes);
+    if (check_log(l, count, error) != MC_OK) {
+        return error->status;
     }
     size_t first = 0;
     mc_status status = MC_OK;
