@@ -72,6 +72,11 @@ command clang clang
 clang-runtime asan libclang-rt-14-dev
 command clang-format-14 clang-format-14
 command npm npm
+module fuse3 libfuse3-dev
+command fusermount3 fuse3
+command mkfs.ext4 e2fsprogs
+command mkfs.xfs xfsprogs
+command mkfs.btrfs btrfs-progs
 END
         ;;
     fuzz)
