@@ -433,7 +433,9 @@ static bool put_file(building *b)
             ok = put_write(b, e);
         } else if (e->size < now && b->length != NULL && e <= b->length) {
             ok = mc_disk_truncate(b->disk, b->file, e->size);
-            b->allocated = b->allocated < e->size ? b->allocated : block_end(e->size);
+            if (!e->durable && b->allocated > e->size) {
+                b->allocated = block_end(e->size);
+            }
         } else if (e->ordered && !e->there) {
             break; /* what came later lies in blocks that the file has not got */
         }

@@ -30,7 +30,7 @@ static mc_record_options record = {.workload = "grow",
                                    .page_size = 4096,
                                    .txns = 2,
                                    .seed = 1};
-static uint32_t states = 24;
+static bool forgets_syncs;
 
 static void skip_if_not_possible(void)
 {
@@ -46,8 +46,12 @@ static void skip_if_not_possible(void)
 static mc_status run_lane(void *context, const char *folder, mc_error *error)
 {
     (void)context;
-    mc_losses_options options = {
-        .fs = &fs, .record = &record, .states = states, .seed = 5, .write_back = true};
+    mc_losses_options options = {.fs = &fs,
+                                 .record = &record,
+                                 .states = 24,
+                                 .seed = 5,
+                                 .write_back = true,
+                                 .forgets_syncs = forgets_syncs};
     return mc_losses_run(&options, folder, &memory->losses, error);
 }
 
@@ -97,6 +101,26 @@ static void ext4_leaves_what_its_profile_says(void **unused)
     assert_true(l->in < l->distinct);
     assert_true(l->first[0] != '\0');
     record = kept;
+}
+
+/* Promise: syncs that are not made, though the model says that they were, are found. */
+static void forgotten_syncs_are_found(void **unused)
+{
+    (void)unused;
+    mc_error error = {0};
+    const mc_losses *l = &memory->losses;
+    skip_if_not_possible();
+    memory->losses = (mc_losses){0};
+    forgets_syncs = true;
+    mc_status status = mc_realfs_world(run_lane, NULL, &error);
+    forgets_syncs = false;
+    if (status != MC_OK) { /* no sync, no flush: that is found, too */
+        assert_non_null(strstr(error.text, "no flush"));
+        return;
+    }
+    print_message("%llu of %llu; %s\n", (unsigned long long)l->in, (unsigned long long)l->distinct,
+                  l->first);
+    assert_true(l->in < l->distinct);
 }
 
 /* Promise: a disk that is never told to flush is no test. */
@@ -163,6 +187,7 @@ int main(void)
     memory = mmap(NULL, sizeof *memory, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ext4_leaves_what_its_profile_says),
+        cmocka_unit_test(forgotten_syncs_are_found),
         cmocka_unit_test(without_flushes_nothing_was_tested),
         cmocka_unit_test(a_killed_lane_leaves_nothing),
     };

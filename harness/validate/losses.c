@@ -85,7 +85,7 @@ static mc_status live(lane *l, mc_error *error)
                          .seed = l->options->record->seed,
                          .said = l->said,
                          .die_at = MC_SHIM_NEVER,
-                         .syncs = true,
+                         .syncs = !l->options->forgets_syncs,
                          .after = l->options->write_back ? write_back : NULL,
                          .context = l};
     pid_t process = mc_live_start(l->options->record, &plan, l->mount);

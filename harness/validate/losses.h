@@ -42,10 +42,12 @@ typedef struct mc_losses {
 typedef struct mc_losses_options {
     const mc_realfs *fs;
     const mc_record_options *record;
-    uint32_t states; /* about so many disks are built */
-    uint64_t seed;   /* of which, and of when pages are written back before their time */
-    bool write_back; /* now and then pages are written back while the workload runs, as a machine
-                        with more to do would; else only syncs write */
+    uint32_t states;    /* about so many disks are built */
+    uint64_t seed;      /* of which, and of when pages are written back before their time */
+    bool write_back;    /* now and then pages are written back while the workload runs, as a machine
+                           with more to do would; else only syncs write */
+    bool forgets_syncs; /* the workload's syncs are not made though its trace has them: that the
+                           lane finds this is a test of it */
 } mc_losses_options;
 
 /* Adds to `losses`. In a world of its own (mc_realfs_world), in its empty folder, which is left

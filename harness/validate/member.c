@@ -209,7 +209,7 @@ static uint64_t new_from(const attempt *a, const change *now)
 {
     uint64_t from = (a->durable_size + BLOCK - 1) / BLOCK * BLOCK;
     for (const change *c = a->s->change; c < now; c++) {
-        bool counts = c->kind == RESIZED && c->inode == a->inode && c->shrinks &&
+        bool counts = c->kind == RESIZED && c->inode == a->inode && c->shrinks && !c->durable &&
                       a->length != NULL && c <= a->length;
         uint64_t end = (c->size + BLOCK - 1) / BLOCK * BLOCK;
         from = counts && end < from ? end : from;

@@ -20,6 +20,9 @@
 
 enum { PATH_BYTES = 4096, MIB = 1 << 20, PAGE = 4096 };
 
+/* Hidden in our namespace by a file system in memory; every system has it. */
+#define WORLD_FOLDER "/mnt"
+
 /* The smallest disks on which they work as on large ones; no discards, which nobody would log. */
 #define EXT4_MAKE                                                                                  \
     {                                                                                              \
@@ -42,6 +45,22 @@ static mc_status fail(mc_error *error, const char *path, const char *what)
     return mc_fail(error, MC_IO, "realfs", "%s: %s: %s", path, what, strerror(errno));
 }
 
+/* Root of a container may not be allowed what root of a machine is. */
+static bool may_have_a_world(void)
+{
+    pid_t process = fork();
+    if (process == 0) {
+        bool may = unshare(CLONE_NEWNS | CLONE_NEWPID) == 0 &&
+                   mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                   mount("midcommit", WORLD_FOLDER, "tmpfs", 0, "mode=0700") == 0;
+        _exit(may ? 0 : 1);
+    }
+    int status = 1;
+    while (process > 0 && waitpid(process, &status, 0) < 0 && errno == EINTR) {
+    }
+    return process > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 const char *mc_realfs_cannot(void)
 {
     if (geteuid() != 0) {
@@ -55,7 +74,7 @@ const char *mc_realfs_cannot(void)
         return "no loop devices";
     }
     (void)close(fd);
-    return NULL;
+    return may_have_a_world() ? NULL : "no mounts in a namespace of our own";
 }
 
 static bool is_on_path(const char *program)
@@ -131,16 +150,15 @@ typedef struct world {
     mc_error *error; /* shared */
 } world;
 
-/* The first process of the namespaces. Its folder hides one that every system has. */
+/* The first process of the namespaces. */
 static mc_status be_first(const world *w)
 {
-    static const char folder[] = "/mnt";
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("midcommit", folder, "tmpfs", 0, "mode=0700") != 0) {
-        return fail(w->error, folder, "cannot mount a tmpfs");
+        mount("midcommit", WORLD_FOLDER, "tmpfs", 0, "mode=0700") != 0) {
+        return fail(w->error, WORLD_FOLDER, "cannot mount a tmpfs");
     }
-    return w->work(w->context, folder, w->error);
+    return w->work(w->context, WORLD_FOLDER, w->error);
 }
 
 static mc_status enter(const world *w)
