@@ -548,6 +548,12 @@ mc_status mc_losses_run(const mc_losses_options *options, const char *folder, mc
     status = status == MC_OK ? prepare(&l, error) : status;
     status = status == MC_OK ? live_on_log(&l, error) : status;
     status = status == MC_OK ? explore(&l, error) : status;
+    if (status == MC_OK && losses->states == losses->unmountable) {
+        status = mc_fail(error, MC_IO, "no-states",
+                         "%s: no disk that was built could be mounted, so"
+                         " nothing was tested",
+                         options->fs->name);
+    }
     status = status == MC_OK ? draw_from_profile(&l, error) : status;
     close_lane(&l);
     return status;
