@@ -596,13 +596,9 @@ static mc_status find_all(walking *w, findings *f, const mc_read *read, const ui
     const mc_power_file *file = &states->file[read->file];
     uint8_t *chosen = states->choice[read->file];
     if (i == f->cells) {
-        uint64_t to = read->to < file->size ? read->to : file->size;
-        mc_hash128 label = label_of(w, read); /* leaves the bytes, when they are few */
-        bool failed =
-            checked && to - read->from <= READ_BYTES_MAX &&
-            w->walk->reader->fails(w->walk->reader->context, w->bytes, (size_t)(to - read->from));
-        return add_finding(w, f, cells, read, failed ? failure : label, failed) ? MC_OK
-                                                                                : no_memory(w);
+        bool failed = checked && w->walk->reader->fails(w->walk->reader->context, states, read);
+        mc_hash128 label = failed ? failure : label_of(w, read);
+        return add_finding(w, f, cells, read, label, failed) ? MC_OK : no_memory(w);
     }
     if (chosen[cells[i]] != MC_POWER_UNCHOSEN) { /* it followed from another */
         return find_all(w, f, read, cells, i + 1, checked);

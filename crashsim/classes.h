@@ -41,7 +41,7 @@ typedef struct mc_subject {
      * same for all that fails. Null, or: can that be in this read, and do these bytes of it fail?
      * All that do are one class. The reader is run on two of them, which must end the same. */
     bool (*checks)(void *context, const mc_states *states, const mc_read *read);
-    bool (*fails)(void *context, const uint8_t *bytes, size_t size);
+    bool (*fails)(void *context, const mc_states *states, const mc_read *read);
     bool (*same)(void *context, uint32_t end, uint32_t other);
 } mc_subject;
 

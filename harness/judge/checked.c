@@ -41,16 +41,18 @@ static bool begin_frame(mc_checked *c, const mc_states *states, const mc_read *r
         read->to - read->from != frame || !take_front(c, states, read)) {
         return false;
     }
-    mc_file front = {.exists = true, .data = c->bytes, .size = read->from};
+    mc_file front = {
+        .exists = true, .data = c->bytes, .size = read->to}; /* a header alone is none */
     if (mc_wal_open(&front, &c->wal, NULL, &ignored) != MC_OK || !c->wal.usable ||
         c->wal.page_size != c->page_size) {
         return false;
     }
+    front.size = read->from;
     mc_wal_advance(&c->wal, &front);
     return c->wal.valid_frames == (read->from - MC_WAL_HEADER_BYTES) / frame;
 }
 
-/* The nonce of the header under which the record's page at `at` lies; false if it is none's. */
+/* The record in whose page `at` lies, and the nonce of its header; false if it is in none. */
 static bool find_header(mc_checked *c, uint64_t at)
 {
     uint64_t sector = 0;
@@ -70,9 +72,9 @@ static bool find_header(mc_checked *c, uint64_t at)
             }
         }
         uint64_t first = header + sector + 4;
-        if (at >= first && (at - first) % record == 0 &&
-            (count == UNCOUNTED || (at - first) / record < count)) {
-            return true;
+        if (at >= first && (count == UNCOUNTED || (at - first) / record < count)) {
+            c->page_at = first + (at - first) / record * record;
+            return at < c->page_at + c->page_size;
         }
         if (count == UNCOUNTED) {
             return false;
@@ -122,6 +124,34 @@ static bool list_checksums(mc_checked *c, const mc_states *states, uint16_t numb
     return true;
 }
 
+/* Is anything open of the record's page that the read does not settle? */
+static bool is_rest_open(const mc_checked *c, const mc_states *states, const mc_read *read)
+{
+    const mc_power_file *file = &states->file[read->file];
+    uint64_t page_end = c->page_at + c->page_size;
+    uint32_t end = file->block[(page_end - 1) / MC_POWER_BLOCK_BYTES + 1];
+    for (uint32_t k = file->block[c->page_at / MC_POWER_BLOCK_BYTES]; k < end; k++) {
+        uint32_t i = file->by_block[k];
+        const mc_power_cell *cell = &file->cell[i];
+        uint64_t from = cell->alternatives > 2 ? cell->unit_from : cell->from;
+        uint64_t to = cell->alternatives > 2 ? cell->unit_to : cell->to;
+        bool open = cell->alternatives > 1 && states->choice[read->file][i] == MC_POWER_UNCHOSEN;
+        if (open && from < page_end && to > c->page_at && (to <= read->from || from >= read->to)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool begin_record(mc_checked *c, const mc_states *states, const mc_read *read)
+{
+    return take_front(c, states, read) && find_header(c, read->from) &&
+           read->to <= c->page_at + c->page_size &&
+           c->page_at + c->page_size <= states->file[read->file].size &&
+           !is_rest_open(c, states, read) &&
+           list_checksums(c, states, read->file, c->page_at + c->page_size);
+}
+
 bool mc_checked_begin(mc_checked *c, const mc_states *states, const mc_read *read)
 {
     const char *role = mc_file_role(c->trace, read->file);
@@ -130,22 +160,22 @@ bool mc_checked_begin(mc_checked *c, const mc_states *states, const mc_read *rea
     if (c->is_wal) {
         return begin_frame(c, states, read);
     }
-    return strcmp(role, "journal") == 0 && read->to - read->from == c->page_size &&
-           take_front(c, states, read) && find_header(c, read->from) &&
-           list_checksums(c, states, read->file, read->to);
+    return strcmp(role, "journal") == 0 && begin_record(c, states, read);
 }
 
-bool mc_checked_fails(mc_checked *c, const uint8_t *bytes, size_t size)
+bool mc_checked_fails(mc_checked *c, const mc_states *states, const mc_read *read)
 {
+    const mc_power_file *file = &states->file[read->file];
+    const uint8_t *chosen = states->choice[read->file];
     if (c->is_wal) {
         mc_wal wal = c->wal;
-        uint64_t from = MC_WAL_HEADER_BYTES + (uint64_t)wal.valid_frames * size;
-        memcpy(c->bytes + from, bytes, size);
-        mc_file front = {.exists = true, .data = c->bytes, .size = from + size};
+        mc_power_bytes(file, chosen, read->from, read->to, c->bytes + read->from);
+        mc_file front = {.exists = true, .data = c->bytes, .size = read->to};
         mc_wal_advance(&wal, &front);
         return wal.valid_frames == c->wal.valid_frames;
     }
-    uint32_t sum = mc_journal_checksum(c->nonce, bytes, c->page_size);
+    mc_power_bytes(file, chosen, c->page_at, c->page_at + c->page_size, c->page);
+    uint32_t sum = mc_journal_checksum(c->nonce, c->page, c->page_size);
     for (uint32_t i = 0; i < c->checksum_count; i++) {
         if (c->checksum[i] == sum) {
             return false;

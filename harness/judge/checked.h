@@ -19,17 +19,19 @@ typedef struct mc_checked {
     bool is_wal;
     mc_wal wal;                          /* as it stands before the frame */
     uint32_t nonce;                      /* of the journal's header */
+    uint64_t page_at;                    /* where the record's page begins */
     uint32_t checksum[MC_CHECKSUMS_MAX]; /* all that can be written behind the record */
     uint32_t checksum_count;
+    uint8_t page[MC_PAGE_SIZE_MAX];
     uint8_t *bytes; /* working memory */
     size_t capacity;
 } mc_checked;
 
 /* Zeroed but for trace and page size it is ready; free its bytes. Is this a read of a frame, or of
- * the page in a record, and can all be said that its check needs? */
+ * all of a record's page that is still open, and can all be said that its check needs? */
 bool mc_checked_begin(mc_checked *checked, const mc_states *states, const mc_read *read);
 
-/* Do these bytes fail the check, for every checksum that may lie behind them? */
-bool mc_checked_fails(mc_checked *checked, const uint8_t *bytes, size_t size);
+/* As chosen now, does that fail the check, whatever checksum may lie behind it? */
+bool mc_checked_fails(mc_checked *checked, const mc_states *states, const mc_read *read);
 
 #endif

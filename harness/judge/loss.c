@@ -579,10 +579,10 @@ static bool checks(void *context, const mc_states *states, const mc_read *read)
     return mc_checked_begin(&s->checked, states, read);
 }
 
-static bool fails(void *context, const uint8_t *bytes, size_t size)
+static bool fails(void *context, const mc_states *states, const mc_read *read)
 {
     subject *s = context;
-    return mc_checked_fails(&s->checked, bytes, size);
+    return mc_checked_fails(&s->checked, states, read);
 }
 
 static bool same_end(void *context, uint32_t a, uint32_t b)
