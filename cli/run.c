@@ -16,6 +16,7 @@
 #include "harness/importer/fieldset.h"
 #include "harness/judge/handover.h"
 #include "harness/host/outfile.h"
+#include "harness/validate/validate.h"
 #include "reports/report.h"
 #include "reports/shell.h"
 
@@ -45,6 +46,8 @@ static const mc_option table[] = {
     {"list", NULL, "print workloads, profiles of power and ready importers, and end", NULL},
     {"cases", "DIR", "write one case file per signature there", NULL},
     {"clean", NULL, "findings and cases of clean verdicts, too", NULL},
+    {"validate", NULL, "hold the models against real kills and real file systems, and end", NULL},
+    {"validate-states", "N", "disks per workload and file system for --validate", "30"},
     {"html", "FILE", "not yet: the report page", NULL},
     {"claims", NULL, "not yet: SQLite's claims put to the test", NULL},
     {NULL, NULL, NULL, NULL},
@@ -334,6 +337,25 @@ static mc_status write_json(const mc_run_result *result, const char *path, mc_er
     return status;
 }
 
+static int validate(const mc_arguments *a)
+{
+    mc_error error;
+    uint64_t states = 0;
+    mc_validate_options options = {0};
+    static mc_validated validated; /* large */
+    mc_status status = mc_options_number(a, "seed", 0, INT64_MAX, &options.seed, &error);
+    if (status == MC_OK) {
+        status = mc_options_number(a, "validate-states", 1, 1000000, &states, &error);
+    }
+    options.states = (uint32_t)states;
+    status = status == MC_OK ? mc_validate(&options, &validated, &error) : status;
+    if (status != MC_OK) {
+        return mc_options_fail(&error);
+    }
+    mc_report_validation(&validated, stdout);
+    return mc_validated_holds(&validated) ? MC_EXIT_OK : MC_EXIT_FINDING;
+}
+
 int mc_command_run(int argc, char **argv)
 {
     mc_arguments a;
@@ -350,6 +372,9 @@ int mc_command_run(int argc, char **argv)
     if (mc_options_given(&a, "list")) {
         list_names();
         return MC_EXIT_OK;
+    }
+    if (mc_options_given(&a, "validate")) {
+        return validate(&a);
     }
     mc_run_result result = {0};
     mc_run_word words[MC_RUN_WORDS_MAX];

@@ -25,7 +25,28 @@ typedef struct edge {
     mc_hash128 label;
 } edge;
 
+/* What one read can find, for the choices of its open cells: one row for each choice, but one for
+ * all that fail. */
+typedef struct finding {
+    mc_hash128 label;
+    uint64_t times; /* choices */
+    bool failed;
+} finding;
+
+typedef struct findings {
+    mc_hash128 id; /* of the read, what was read before it, and the cells */
+    uint32_t cells;
+    uint32_t count;
+    uint32_t capacity;
+    finding *row;
+    uint8_t *choice; /* of row i, by cell: choice[i * cells] ...; of the failed, the first one's */
+    uint8_t *last;   /* of the last that failed */
+} findings;
+
 struct mc_trie {
+    findings *findings; /* a hash table, by id */
+    size_t findings_count;
+    size_t findings_capacity;
     node *node;
     uint32_t node_count;
     uint32_t node_capacity;
@@ -84,6 +105,12 @@ mc_trie *mc_trie_open(void)
 void mc_trie_free(mc_trie *trie)
 {
     if (trie != NULL) {
+        for (size_t i = 0; i < trie->findings_capacity; i++) {
+            free(trie->findings[i].row);
+            free(trie->findings[i].choice);
+            free(trie->findings[i].last);
+        }
+        free(trie->findings);
         free(trie->node);
         free(trie->edge);
         free(trie);
@@ -131,6 +158,35 @@ static bool add_edge(mc_trie *trie, uint32_t from, mc_hash128 label, uint32_t to
     trie->edge[place_of(trie, from, label)] = (edge){from, to, label};
     trie->edge_count++;
     return true;
+}
+
+static findings *findings_of(mc_trie *trie, mc_hash128 id)
+{
+    if (2 * (trie->findings_count + 1) > trie->findings_capacity) {
+        size_t capacity = trie->findings_capacity == 0 ? 256 : trie->findings_capacity * 2;
+        findings *wider = calloc(capacity, sizeof *wider);
+        if (wider == NULL) {
+            return NULL;
+        }
+        for (size_t i = 0; i < trie->findings_capacity; i++) {
+            const findings *f = &trie->findings[i];
+            size_t at = f->id.low & (capacity - 1);
+            while (f->row != NULL && wider[at].row != NULL) {
+                at = (at + 1) & (capacity - 1);
+            }
+            if (f->row != NULL) {
+                wider[at] = *f;
+            }
+        }
+        free(trie->findings);
+        trie->findings = wider;
+        trie->findings_capacity = capacity;
+    }
+    size_t at = id.low & (trie->findings_capacity - 1);
+    while (trie->findings[at].row != NULL && !mc_hash128_equal(trie->findings[at].id, id)) {
+        at = (at + 1) & (trie->findings_capacity - 1);
+    }
+    return &trie->findings[at];
 }
 
 /* ---- states ---- */
@@ -206,7 +262,7 @@ void mc_states_count(const mc_states *states, mpz_t count)
 {
     mpz_t one;
     mpz_init(one);
-    mpz_set_ui(count, 1);
+    mpz_set(count, states->times);
     for (uint32_t i = 0; i < states->file_count; i++) {
         if (states->file[i].exists) {
             mc_states_count_file(states, i, one);
@@ -265,6 +321,7 @@ typedef struct walking {
     mc_read *path; /* the reads on the way to the present node */
     size_t depth;
     size_t capacity;
+    mc_hash128 before; /* names what was found in bytes so far */
     uint8_t bytes[READ_BYTES_MAX];
 } walking;
 
@@ -429,35 +486,122 @@ static mc_status grow(walking *w, uint32_t from, mc_hash128 label, uint32_t *out
 
 static mc_status walk_node(walking *w, uint32_t number);
 
-static mc_status go_on(walking *w, uint32_t from)
+/* Two states that fail alike must be read alike and end alike. */
+static mc_status run_other(walking *w, const mc_read *read, const uint32_t *cells,
+                           const findings *f, uint32_t node_number)
 {
-    mc_read read = w->walk->trie->node[from].read;
-    mc_hash128 label = label_of(w, &read);
-    uint32_t to = follow(w->walk->trie, from, label);
-    if (to == NO_NODE) {
-        if (w->walk->runs_left == 0) {
-            return w->walk->unresolved(w->walk->context, w->error);
-        }
-        mc_status status = grow(w, from, label, &to);
-        if (status != MC_OK) {
-            return status;
-        }
+    mc_walk *walk = w->walk;
+    mc_states *states = walk->states;
+    uint8_t *chosen = states->choice[read->file];
+    uint32_t cell_count = states->file[read->file].cell_count;
+    uint8_t *before = malloc(cell_count);
+    if (before == NULL) {
+        return no_memory(w);
     }
-    return walk_node(w, to);
+    memcpy(before, chosen, cell_count);
+    for (uint32_t i = 0; i < f->cells; i++) {
+        chosen[cells[i]] = MC_POWER_UNCHOSEN;
+    }
+    for (uint32_t i = 0; i < f->cells; i++) {
+        (void)mc_states_choose(states, read->file, cells[i], f->last[i]);
+    }
+    uint32_t end = 0;
+    mc_status status = MC_OK;
+    bool shown = mc_states_show(states, walk->disk, walk->shown);
+    mc_reads_begin(&walk->reads);
+    status =
+        shown ? walk->reader->run(walk->reader->context, walk->disk, &walk->reads, &end, w->error)
+              : no_memory(w);
+    walk->trie->runs++;
+    memcpy(chosen, before, cell_count);
+    free(before);
+    if (status != MC_OK) {
+        return status;
+    }
+    bool alike = begins_with_path(w);
+    size_t depth = w->depth;
+    uint32_t at = node_number;
+    for (; alike && !walk->trie->node[at].leaf; depth++) {
+        mc_read now = walk->trie->node[at].read;
+        const mc_read *then = &walk->reads.read[depth];
+        alike = depth < walk->reads.count && now.kind == then->kind && now.file == then->file &&
+                now.from == then->from && now.to == then->to;
+        at = alike ? follow(walk->trie, at, label_of(w, &now)) : at;
+        alike = alike && at != NO_NODE;
+    }
+    alike = alike && depth == walk->reads.count &&
+            walk->reader->same(walk->reader->context, walk->trie->node[at].end, end);
+    return alike ? MC_OK
+                 : mc_fail(w->error, MC_IO, "check",
+                           "power: two states that fail in one check, "
+                           "of bytes %" PRIu64 " to %" PRIu64 ", did not end the same",
+                           read->from, read->to);
+}
+
+static mc_status go_on(walking *w, uint32_t from, mc_hash128 label, bool *grew, uint32_t *to)
+{
+    *grew = false;
+    *to = follow(w->walk->trie, from, label);
+    if (*to != NO_NODE) {
+        return MC_OK;
+    }
+    if (w->walk->runs_left == 0) {
+        return w->walk->unresolved(w->walk->context, w->error);
+    }
+    *grew = true;
+    return grow(w, from, label, to);
+}
+
+static bool add_finding(const walking *w, findings *f, const uint32_t *cells, const mc_read *read,
+                        mc_hash128 label, bool failed)
+{
+    const uint8_t *chosen = w->walk->states->choice[read->file];
+    uint32_t row = f->count;
+    for (uint32_t i = 0; failed && i < f->count; i++) {
+        row = f->row[i].failed ? i : row;
+    }
+    if (row < f->count) {
+        f->row[row].times++;
+        for (uint32_t i = 0; i < f->cells; i++) {
+            f->last[i] = chosen[cells[i]];
+        }
+        return true;
+    }
+    if (f->count == f->capacity) {
+        uint32_t capacity = f->capacity == 0 ? 8 : f->capacity * 2;
+        finding *rows = realloc(f->row, capacity * sizeof *rows);
+        f->row = rows != NULL ? rows : f->row;
+        uint8_t *choices = realloc(f->choice, (size_t)capacity * (f->cells + 1));
+        f->choice = choices != NULL ? choices : f->choice;
+        if (rows == NULL || choices == NULL) {
+            return false;
+        }
+        f->capacity = capacity;
+    }
+    f->row[row] = (finding){label, 1, failed};
+    for (uint32_t i = 0; i < f->cells; i++) {
+        f->choice[(size_t)row * f->cells + i] = chosen[cells[i]];
+        f->last[i] = failed ? chosen[cells[i]] : f->last[i];
+    }
+    f->count++;
+    return true;
 }
 
 /* Every choice of the cells from number `i` on. */
-static mc_status branch(walking *w, uint32_t from, const mc_read *read, const uint32_t *cells,
-                        uint32_t count, uint32_t i)
+static mc_status find_all(walking *w, findings *f, const mc_read *read, const uint32_t *cells,
+                          uint32_t i, bool checked)
 {
-    if (i == count) {
-        return go_on(w, from);
-    }
+    static const mc_hash128 failure = {0x6661696c, 0x6661696c};
     mc_states *states = w->walk->states;
     const mc_power_file *file = &states->file[read->file];
     uint8_t *chosen = states->choice[read->file];
+    if (i == f->cells) {
+        bool failed = checked && w->walk->reader->fails(w->walk->reader->context, states, read);
+        mc_hash128 label = failed ? failure : label_of(w, read);
+        return add_finding(w, f, cells, read, label, failed) ? MC_OK : no_memory(w);
+    }
     if (chosen[cells[i]] != MC_POWER_UNCHOSEN) { /* it followed from another */
-        return branch(w, from, read, cells, count, i + 1);
+        return find_all(w, f, read, cells, i + 1, checked);
     }
     uint8_t *before = malloc(file->cell_count);
     if (before == NULL) {
@@ -468,11 +612,132 @@ static mc_status branch(walking *w, uint32_t from, const mc_read *read, const ui
     for (uint8_t choice = 0; status == MC_OK && choice < file->cell[cells[i]].alternatives;
          choice++) {
         if (mc_states_choose(states, read->file, cells[i], choice)) {
-            status = branch(w, from, read, cells, count, i + 1);
+            status = find_all(w, f, read, cells, i + 1, checked);
         }
         memcpy(chosen, before, file->cell_count);
     }
     free(before);
+    return status;
+}
+
+/* Names all that decides what a read can find: what was found before, what lies under the cells,
+ * and every cell there, with its choice if it has one. */
+static mc_hash128 id_of_read(walking *w, const mc_read *read)
+{
+    const mc_power_file *file = file_of(w, read);
+    const uint8_t *chosen = w->walk->states->choice[read->file];
+    mc_power_file bare = *file;
+    bare.cell_count = 0;
+    uint64_t to = read->to < file->size ? read->to : file->size;
+    uint64_t stop = to - read->from <= READ_BYTES_MAX ? to : read->from + READ_BYTES_MAX;
+    mc_power_bytes(&bare, NULL, read->from, stop, w->bytes);
+    XXH128_hash_t id = XXH3_128bits_withSeed(w->bytes, (size_t)(stop - read->from), w->before.low);
+    uint64_t place[] = {read->file, read->from, read->to, to, w->before.high};
+    id = XXH3_128bits_withSeed(place, sizeof place, id.low64 ^ id.high64);
+    uint32_t end = file->block[(to - 1) / MC_POWER_BLOCK_BYTES + 1];
+    for (uint32_t k = file->block[read->from / MC_POWER_BLOCK_BYTES]; k < end; k++) {
+        uint32_t i = file->by_block[k];
+        const mc_power_cell *cell = &file->cell[i];
+        uint64_t facts[] = {cell->from,
+                            cell->to,
+                            cell->unit_from,
+                            cell->unit_to,
+                            (uint64_t)(uintptr_t)cell->data,
+                            (uint64_t)chosen[i] << 8 | cell->alternatives};
+        id = XXH3_128bits_withSeed(facts, sizeof facts, id.low64 ^ id.high64);
+    }
+    return (mc_hash128){id.low64, id.high64};
+}
+
+/* What a read can find, from memory if it was met before. Null without memory. */
+static findings *find(walking *w, const mc_read *read, const uint32_t *cells, uint32_t count)
+{
+    const mc_subject *reader = w->walk->reader;
+    mc_hash128 id = id_of_read(w, read);
+    findings *f = findings_of(w->walk->trie, id);
+    if (f == NULL || f->row != NULL) {
+        return f;
+    }
+    *f = (findings){.id = id, .cells = count, .last = malloc(count + 1)};
+    w->walk->trie->findings_count++;
+    bool checked = reader->checks != NULL && reader->checks(reader->context, w->walk->states, read);
+    return f->last != NULL && find_all(w, f, read, cells, 0, checked) == MC_OK ? f : NULL;
+}
+
+/* One finding of a read: its choices are made, and what follows is walked. */
+static mc_status take_finding(walking *w, uint32_t from, const mc_read *read, const uint32_t *cells,
+                              const findings *f, uint32_t row)
+{
+    mc_states *states = w->walk->states;
+    finding found = f->row[row];
+    for (uint32_t i = 0; i < f->cells; i++) {
+        (void)mc_states_choose(states, read->file, cells[i], f->choice[(size_t)row * f->cells + i]);
+    }
+    if (found.failed) {
+        mpz_mul_ui(states->times, states->times, found.times);
+    }
+    bool grew;
+    uint32_t to;
+    mc_status status = go_on(w, from, found.label, &grew, &to);
+    if (status == MC_OK && grew && found.failed && found.times > 1) {
+        status = run_other(w, read, cells, f, to);
+    }
+    if (status == MC_OK && to != NO_NODE) {
+        status = walk_node(w, to);
+    }
+    if (found.failed) {
+        mpz_divexact_ui(states->times, states->times, found.times);
+    }
+    return status;
+}
+
+static mc_status walk_findings(walking *w, uint32_t from, const mc_read *read,
+                               const uint32_t *cells, uint32_t count)
+{
+    mc_states *states = w->walk->states;
+    mc_hash128 before = w->before;
+    const findings *kept = find(w, read, cells, count);
+    if (kept == NULL) {
+        return no_memory(w);
+    }
+    findings f = *kept; /* the table may move */
+    uint32_t cell_count = states->file[read->file].cell_count;
+    uint8_t *chosen = states->choice[read->file];
+    uint8_t *choices = malloc(cell_count);
+    if (choices == NULL) {
+        return no_memory(w);
+    }
+    memcpy(choices, chosen, cell_count);
+    mc_status status = MC_OK;
+    for (uint32_t row = 0; status == MC_OK && row < f.count; row++) {
+        uint64_t chain[] = {before.low, before.high, f.row[row].label.low, f.row[row].label.high};
+        XXH128_hash_t id = XXH3_128bits(chain, sizeof chain);
+        w->before = (mc_hash128){id.low64, id.high64};
+        status = take_finding(w, from, read, cells, &f, row);
+        memcpy(chosen, choices, cell_count);
+    }
+    w->before = before;
+    free(choices);
+    return status;
+}
+
+/* Nothing is open in what is read. */
+static mc_status walk_settled(walking *w, uint32_t from, const mc_read *read)
+{
+    mc_hash128 before = w->before;
+    mc_hash128 label = label_of(w, read);
+    bool grew;
+    uint32_t to;
+    if (read->kind == MC_READ_BYTES) {
+        uint64_t chain[] = {before.low, before.high, label.low, label.high};
+        XXH128_hash_t id = XXH3_128bits(chain, sizeof chain);
+        w->before = (mc_hash128){id.low64, id.high64};
+    }
+    mc_status status = go_on(w, from, label, &grew, &to);
+    if (status == MC_OK && to != NO_NODE) {
+        status = walk_node(w, to);
+    }
+    w->before = before;
     return status;
 }
 
@@ -497,7 +762,8 @@ static mc_status walk_node(walking *w, uint32_t number)
         return w->walk->unresolved(w->walk->context, w->error);
     }
     w->path[w->depth++] = n.read;
-    mc_status status = branch(w, number, &n.read, cells, count, 0);
+    mc_status status = count > 0 ? walk_findings(w, number, &n.read, cells, count)
+                                 : walk_settled(w, number, &n.read);
     w->depth--;
     return status;
 }
@@ -513,6 +779,7 @@ mc_status mc_classes_walk(mc_walk *walk, mc_error *error)
     w->path = NULL;
     w->depth = 0;
     w->capacity = 0;
+    w->before = (mc_hash128){0, 0};
     uint32_t root = 0;
     mc_status status = MC_OK;
     if (walk->trie->node_count == 0) {

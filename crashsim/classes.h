@@ -24,19 +24,26 @@
 #include "crashsim/reads.h"
 
 /* The states of one crash point that have their names and lengths in common. A cell's choice is
- * MC_POWER_UNCHOSEN while it is open. */
+ * MC_POWER_UNCHOSEN while it is open. `times`: the choices now stand for so many. */
 typedef struct mc_states {
     const mc_power_file *file;
     uint8_t **choice; /* by file, then by cell */
     uint32_t file_count;
+    mpz_t times;
 } mc_states;
 
-typedef struct mc_reader {
+typedef struct mc_subject {
     void *context;
     /* `disk` holds the state: reads it, notes that in `reads`, and leaves the disk as it was.
-     * `*end` names what came of it: equal numbers, equal ends. */
+     * `*end` names what came of it. */
     mc_status (*run)(void *context, mc_disk *disk, mc_reads *reads, uint32_t *end, mc_error *error);
-} mc_reader;
+    /* A reader that checks what it reads, and when that fails looks at nothing more of it, does the
+     * same for all that fails. Null, or: can that be in this read, and do these bytes of it fail?
+     * All that do are one class. The reader is run on two of them, which must end the same. */
+    bool (*checks)(void *context, const mc_states *states, const mc_read *read);
+    bool (*fails)(void *context, const mc_states *states, const mc_read *read);
+    bool (*same)(void *context, uint32_t end, uint32_t other);
+} mc_subject;
 
 typedef struct mc_trie mc_trie;
 
@@ -47,7 +54,7 @@ uint64_t mc_trie_leaves(const mc_trie *trie); /* classes known so far */
 
 typedef struct mc_walk {
     mc_trie *trie;
-    const mc_reader *reader;
+    const mc_subject *reader;
     mc_states *states;
     mc_disk *disk;      /* shows states to the reader; file numbers as those of `states` */
     bool *shown;        /* by file: it holds that already, but for what lies under cells */
@@ -63,7 +70,7 @@ typedef struct mc_walk {
 /* Walks all classes of walk->states, whose choices are as before when it returns. */
 mc_status mc_classes_walk(mc_walk *walk, mc_error *error);
 
-/* How many states the open choices of one file, or of all, stand for. */
+/* How many states the open choices of one file, or of all and what is closed, stand for. */
 void mc_states_count_file(const mc_states *states, uint32_t file, mpz_t count);
 void mc_states_count(const mc_states *states, mpz_t count);
 

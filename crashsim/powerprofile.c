@@ -51,7 +51,7 @@ const mc_power_profile mc_power_profiles[] = {
      .dir_syncs = true,
      .source = "the same, on a disk with 4096-byte sectors"},
     {.name = "ext4-ordered",
-     .summary = "ext4 as it is mounted by default: data=ordered, delayed allocation",
+     .summary = "ext4 with data=ordered,dioread_lock: the default up to Linux 5.5",
      .tear_bytes = SECTOR,
      .tear_any = true,
      .psow = true,
@@ -122,6 +122,17 @@ const mc_power_profile mc_power_profiles[] = {
      .dir_syncs = true,
      .unlink_shrinks = true,
      .source = "atomiccommit.html 9.3: incomplete deletions; a model only"},
+    {.name = "ext4",
+     .summary = "ext4 as it is mounted by default: a longer file may be zeros where it grew",
+     .tear_bytes = SECTOR,
+     .tear_any = true,
+     .psow = true,
+     .ordered = MC_POWER_NAMES | MC_POWER_SHRINKS,
+     .data = MC_POWER_DATA_FREE,
+     .syncs = true,
+     .dir_syncs = true,
+     .source = "Linux 244adf6426ee: dioread_nolock is the default from 5.6 on, and new blocks are "
+               "unwritten until their data is there; the length may be committed before"},
     {.name = NULL},
 };
 

@@ -136,11 +136,12 @@ void mc_reads_bytes(mc_reads *reads, uint16_t file, uint64_t from, uint64_t to)
     }
     uint64_t at = from;
     for (size_t i = find(k, from); at < to; i++) {
-        uint64_t gap_end = i < k->count && k->range[i].from < to ? k->range[i].from : to;
+        bool known = i < k->count && k->range[i].from < to;
+        uint64_t gap_end = known ? k->range[i].from : to;
         if (at < gap_end) {
-            add(reads, (mc_read){MC_READ_BYTES, file, at, gap_end});
+            add(reads, (mc_read){.kind = MC_READ_BYTES, .file = file, .from = at, .to = gap_end});
         }
-        at = i < k->count && k->range[i].to > at ? k->range[i].to : gap_end;
+        at = known && k->range[i].to > at ? k->range[i].to : at > gap_end ? at : gap_end;
     }
     learn(reads, k, from, to);
 }

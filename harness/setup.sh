@@ -75,6 +75,11 @@ command clang-format-14 clang-format-14
 command npm npm
 command parallel parallel
 command rsync rsync # by which parallel fetches files
+module fuse3 libfuse3-dev
+command fusermount3 fuse3
+command mkfs.ext4 e2fsprogs
+command mkfs.xfs xfsprogs
+command mkfs.btrfs btrfs-progs
 END
         ;;
     fuzz)

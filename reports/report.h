@@ -7,6 +7,7 @@
 #include "harness/run/bench.h"
 #include "harness/run/run.h"
 #include "harness/case/story.h"
+#include "harness/validate/validate.h"
 
 /* The table, a sentence a person can repeat, and the command that shows the first finding. Fits 100
  * columns. `explain` is a command line to which a state's name need only be added. */
@@ -33,5 +34,9 @@ void mc_report_story(const mc_story *story, const mc_story_place *place, FILE *o
 /* A table, and midcommit/bench/1 as text, to be freed; null without memory. */
 void mc_report_bench(const mc_bench *bench, FILE *out);
 char *mc_report_bench_json(const mc_bench *bench);
+
+/* What the two lanes of `run --validate` found: a line about the kills, a row for each file system,
+ * and which classes of the model were seen on which. */
+void mc_report_validation(const mc_validated *validated, FILE *out);
 
 #endif

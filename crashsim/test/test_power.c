@@ -269,6 +269,14 @@ static void lengths_wait_for_their_bytes_or_not(void **unused)
     write_op(&trace, MAIN, 512, 512, 'b');
     expect(&trace, "ext4-ordered", ANSWERS(1, 0), "m1 01", "-");
     mc_trace_free(&trace);
+    trace = new_trace(4096); /* a cut that was synced with what came after it makes no block new */
+    op(&trace, MC_OP_TRUNCATE, MAIN, 0, 0);
+    write_op(&trace, MAIN, 0, 4096, 'b');
+    op(&trace, MC_OP_SYNC, MAIN, 0, 0);
+    write_op(&trace, MAIN, 0, 512, 'c');
+    write_op(&trace, MAIN, 4096, 512, 'd');
+    expect(&trace, "ext4-ordered", ANSWERS(1, 0), "b8 d1", "-");
+    mc_trace_free(&trace);
 }
 
 /* Promise: where cuts are ordered, bytes of after a cut are not there without it; where they are

@@ -2,6 +2,7 @@
 
 #include "core/dbheader.h"
 #include "crashsim/powerchoice.h"
+#include "harness/judge/checked.h"
 #include "harness/judge/lazyimage.h"
 
 #include <assert.h>
@@ -27,6 +28,7 @@ typedef struct subject {
     uint32_t end_count;
     uint32_t end_capacity;
     mc_idmap known; /* by mc_lazy_id: index in `outcome` of images that are no snapshot by pages */
+    mc_checked checked;
     mc_outcome *outcome;
     uint32_t outcome_count;
     uint32_t outcome_capacity;
@@ -489,7 +491,7 @@ static void count_others(loss *l, mpz_t others)
 {
     mpz_t one;
     mpz_init(one);
-    mpz_set_ui(others, 1);
+    mpz_set(others, l->states.times);
     for (uint32_t f = 0; f < l->states.file_count; f++) {
         bool is_main = false;
         for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
@@ -571,10 +573,41 @@ static bool nothing_there(const loss *l)
     return true;
 }
 
+static bool checks(void *context, const mc_states *states, const mc_read *read)
+{
+    subject *s = context;
+    return mc_checked_begin(&s->checked, states, read);
+}
+
+static bool fails(void *context, const mc_states *states, const mc_read *read)
+{
+    subject *s = context;
+    return mc_checked_fails(&s->checked, states, read);
+}
+
+static bool same_end(void *context, uint32_t a, uint32_t b)
+{
+    const subject *s = context;
+    const mc_end *left = &s->end[a];
+    const mc_end *right = &s->end[b];
+    bool same = left->refusal == right->refusal;
+    for (uint32_t d = 0; same && left->refusal == NULL && d < s->loss->j->trace.database_count;
+         d++) {
+        uint32_t pages = left->page_count[d];
+        same = pages == right->page_count[d] &&
+               (pages == 0 ||
+                memcmp(left->settled[d], right->settled[d], pages * sizeof **left->settled) == 0);
+    }
+    return same;
+}
+
 static mc_status walk(loss *l, subject *s, mc_status (*leaf)(void *, uint32_t, mc_error *),
                       mc_status (*unresolved)(void *, mc_error *), mc_error *error)
 {
-    mc_reader reader = {.context = s, .run = s->who == CONTROL ? run_control : run_field};
+    mc_subject reader = {.context = s, .run = run_field};
+    if (s->who == CONTROL) {
+        reader = (mc_subject){s, run_control, checks, fails, same_end};
+    }
     mc_walk w = {.trie = s->trie,
                  .reader = &reader,
                  .states = &l->states,
@@ -969,6 +1002,8 @@ static bool open_subjects(loss *l)
 {
     for (uint32_t i = 0; i < SUBJECTS; i++) {
         l->subject[i] = (subject){.loss = l, .who = i};
+        l->subject[i].checked =
+            (mc_checked){.trace = &l->j->trace, .page_size = l->j->history.page_size};
         bool used = i == CONTROL || i < l->j->importers->count;
         l->subject[i].trie = used ? mc_trie_open() : NULL;
         if (used && l->subject[i].trie == NULL) {
@@ -984,6 +1019,7 @@ static void close_loss(loss *l)
         mc_trie_free(l->subject[i].trie);
         mc_idmap_free(&l->subject[i].known);
         free(l->subject[i].end);
+        free(l->subject[i].checked.bytes);
         free(l->subject[i].outcome);
     }
     free_shares(&l->point);
@@ -1009,6 +1045,7 @@ static void close_loss(loss *l)
     free(l->shown);
     free(l->file);
     free(l->states.choice);
+    mpz_clear(l->states.times);
     mc_disk_free(&l->trace.base);
     mc_arena_free(&l->arena);
     mc_arena_free(&l->ends);
@@ -1031,7 +1068,10 @@ static mc_status open_loss(loss *l, mc_error *error)
     l->laid = calloc(files + 1, sizeof *l->laid);
     l->shown = calloc(files + 1, sizeof *l->shown);
     l->file = calloc(files + 1, sizeof *l->file);
-    l->states = (mc_states){l->file, calloc(files + 1, sizeof *l->states.choice), files};
+    l->states.file = l->file;
+    l->states.file_count = files;
+    l->states.choice = calloc(files + 1, sizeof *l->states.choice);
+    mpz_init_set_ui(l->states.times, 1);
     ok = ok && l->laid != NULL && l->shown != NULL && l->file != NULL && l->states.choice != NULL;
     for (uint32_t f = 0; ok && f < files; f++) {
         l->laid[f].arena.limit_bytes = SIZE_MAX / 2;

@@ -116,6 +116,7 @@ static const struct {
     {"ext4-writeback", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"lying-sync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
     {"no-dirsync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
+    {"ext4", {"NLLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
 };
 
 /* Promise: each profile of power has its row of promises, with a source for every combination. */
