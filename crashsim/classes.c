@@ -55,6 +55,7 @@ struct mc_trie {
     size_t edge_capacity; /* a power of two */
     uint64_t runs;
     uint64_t leaves;
+    uint8_t bytes[READ_BYTES_MAX]; /* working memory of a walk */
 };
 
 /* ---- the trie ---- */
@@ -322,7 +323,7 @@ typedef struct walking {
     size_t depth;
     size_t capacity;
     mc_hash128 before; /* names what was found in bytes so far */
-    uint8_t bytes[READ_BYTES_MAX];
+    uint8_t *bytes;    /* READ_BYTES_MAX */
 } walking;
 
 static mc_status no_memory(const walking *w)
@@ -770,26 +771,16 @@ static mc_status walk_node(walking *w, uint32_t number)
 
 mc_status mc_classes_walk(mc_walk *walk, mc_error *error)
 {
-    walking *w = malloc(sizeof *w);
-    if (w == NULL) {
-        return mc_fail(error, MC_NO_MEMORY, "no-memory", "power: out of memory");
-    }
-    w->walk = walk;
-    w->error = error;
-    w->path = NULL;
-    w->depth = 0;
-    w->capacity = 0;
-    w->before = (mc_hash128){0, 0};
+    walking w = {.walk = walk, .error = error, .bytes = walk->trie->bytes};
     uint32_t root = 0;
     mc_status status = MC_OK;
     if (walk->trie->node_count == 0) {
         status = walk->runs_left == 0 ? walk->unresolved(walk->context, error)
-                                      : grow(w, NO_NODE, (mc_hash128){0}, &root);
+                                      : grow(&w, NO_NODE, (mc_hash128){0}, &root);
     }
     if (status == MC_OK && walk->trie->node_count > 0) {
-        status = walk_node(w, root);
+        status = walk_node(&w, root);
     }
-    free(w->path);
-    free(w);
+    free(w.path);
     return status;
 }

@@ -583,9 +583,22 @@ mc_status mc_power_lay(mc_power *p, uint16_t number, mc_power_choose choose, voi
 
 /* ---- the bytes ---- */
 
-static uint8_t garbage_at(uint64_t at)
+/* Garbage is a function of its place that repeats every 256 bytes. */
+static void put_garbage(uint64_t from, uint64_t to, uint8_t *out)
 {
-    return (uint8_t)(at * 167 + 13);
+    enum { PERIOD = 256 };
+    static uint8_t pattern[2 * PERIOD];
+    if (pattern[0] == 0) {
+        for (uint32_t i = 0; i < 2 * PERIOD; i++) {
+            pattern[i] = (uint8_t)(i * 167 + 13);
+        }
+    }
+    while (from < to) {
+        size_t count = to - from < PERIOD ? (size_t)(to - from) : PERIOD;
+        memcpy(out, pattern + from % PERIOD, count);
+        out += count;
+        from += count;
+    }
 }
 
 void mc_power_put_cell(const mc_power_cell *cell, uint8_t choice, uint64_t from, uint64_t to,
@@ -600,10 +613,8 @@ void mc_power_put_cell(const mc_power_cell *cell, uint8_t choice, uint64_t from,
             memcpy(out + (first - from), cell->data + (first - cell->from), (size_t)(end - first));
         }
     } else if (chosen == 1) {
-        uint64_t end = cell->unit_to < to ? cell->unit_to : to;
-        for (uint64_t at = cell->unit_from > from ? cell->unit_from : from; at < end; at++) {
-            out[at - from] = garbage_at(at);
-        }
+        uint64_t first = cell->unit_from > from ? cell->unit_from : from;
+        put_garbage(first, cell->unit_to < to ? cell->unit_to : to, out + (first - from));
     }
 }
 
@@ -615,8 +626,10 @@ void mc_power_bytes(const mc_power_file *file, const uint8_t *choice, uint64_t f
     if (sure > from) {
         memcpy(out, file->bytes + from, (size_t)(sure - from));
     }
-    for (uint64_t at = sure; at < to; at++) {
-        out[at - from] = file->garbage ? garbage_at(at) : 0;
+    if (file->garbage) {
+        put_garbage(sure, to, out + (sure - from));
+    } else {
+        memset(out + (sure - from), 0, (size_t)(to - sure));
     }
     if (file->cell_count == 0 || from == to) {
         return;

@@ -32,8 +32,8 @@ struct mc_lazy {
     uint32_t group_count;
     uint32_t group_capacity;
     uint32_t *group_of; /* by cell */
+    uint32_t *number;   /* of a group, by its first cell */
     uint32_t cell_capacity;
-    uint8_t *saved;
     uint8_t page[MC_PAGE_SIZE_MAX];
     uint8_t unit[MC_PAGE_SIZE_MAX];
 };
@@ -97,7 +97,7 @@ void mc_lazy_close(mc_lazy *lazy)
         mc_arena_free(&lazy->arena);
         free(lazy->group);
         free(lazy->group_of);
-        free(lazy->saved);
+        free(lazy->number);
         free(lazy);
     }
 }
@@ -260,21 +260,52 @@ static bool room_for(mc_lazy *lazy, uint32_t cells)
 {
     if (cells > lazy->cell_capacity) {
         free(lazy->group_of);
-        free(lazy->saved);
+        free(lazy->number);
         free(lazy->group);
         lazy->group_of = malloc(cells * sizeof *lazy->group_of);
-        lazy->saved = malloc(cells);
+        lazy->number = malloc(cells * sizeof *lazy->number);
         lazy->group = malloc(cells * sizeof *lazy->group);
         lazy->cell_capacity =
-            lazy->group_of != NULL && lazy->saved != NULL && lazy->group != NULL ? cells : 0;
+            lazy->group_of != NULL && lazy->number != NULL && lazy->group != NULL ? cells : 0;
     }
     return cells <= lazy->cell_capacity;
 }
 
-static void join(mc_lazy *lazy, uint32_t cells, uint32_t a, uint32_t b)
+/* group_of as a forest: a cell leads to one before it, or to itself. */
+static uint32_t leader_of(mc_lazy *lazy, uint32_t cell)
 {
-    for (uint32_t i = 0; a != b && i < cells; i++) {
-        lazy->group_of[i] = lazy->group_of[i] == b ? a : lazy->group_of[i];
+    uint32_t *to = lazy->group_of;
+    while (to[cell] != cell) {
+        to[cell] = to[to[cell]];
+        cell = to[cell];
+    }
+    return cell;
+}
+
+static void join(mc_lazy *lazy, uint32_t a, uint32_t b)
+{
+    a = leader_of(lazy, a);
+    b = leader_of(lazy, b);
+    lazy->group_of[a < b ? b : a] = a < b ? a : b;
+}
+
+/* Cells of one unit lie in one block. */
+static void join_units(const view *v)
+{
+    const mc_power_file *file = v->file;
+    uint64_t blocks = file->cell_count == 0 ? 0 : file->size / MC_POWER_BLOCK_BYTES + 1;
+    for (uint64_t block = 0; block < blocks; block++) {
+        for (uint32_t i = file->block[block]; i < file->block[block + 1]; i++) {
+            uint32_t a = file->by_block[i];
+            for (uint32_t k = file->block[block]; k < i && v->lazy->group_of[a] != NO_GROUP; k++) {
+                uint32_t b = file->by_block[k];
+                if (v->lazy->group_of[b] != NO_GROUP &&
+                    file->cell[a].unit_from < file->cell[b].unit_to &&
+                    file->cell[b].unit_from < file->cell[a].unit_to) {
+                    join(v->lazy, a, b);
+                }
+            }
+        }
     }
 }
 
@@ -286,35 +317,26 @@ static void make_groups(const view *v)
     for (uint32_t i = 0; i < cells; i++) {
         lazy->group_of[i] = is_open(v, i) && is_seen(v, i) ? i : (uint32_t)NO_GROUP;
     }
-    for (uint32_t i = 0; i < cells; i++) {
-        const mc_power_cell *a = &v->file->cell[i];
-        if (lazy->group_of[i] == NO_GROUP) {
-            continue;
-        }
-        for (uint32_t k = i + 1; k < cells; k++) {
-            const mc_power_cell *b = &v->file->cell[k];
-            bool together = (a->unit_from < b->unit_to && b->unit_from < a->unit_to) ||
-                            (b->chained && a->write == b->write);
-            if (together && lazy->group_of[k] != NO_GROUP) {
-                join(lazy, cells, lazy->group_of[i], lazy->group_of[k]);
-            }
+    join_units(v);
+    for (uint32_t i = 1; i < cells; i++) {
+        if (v->file->cell[i].chained && lazy->group_of[i] != NO_GROUP &&
+            lazy->group_of[i - 1] != NO_GROUP) {
+            join(lazy, i - 1, i);
         }
     }
     lazy->group_count = 0;
     for (uint32_t i = 0; i < cells; i++) {
-        uint32_t leader = lazy->group_of[i];
-        if (leader == NO_GROUP || leader < i) {
+        uint32_t leader = lazy->group_of[i] == NO_GROUP ? i : leader_of(lazy, i);
+        if (lazy->group_of[i] == NO_GROUP) {
             continue;
         }
-        group *g = &lazy->group[lazy->group_count++];
-        *g = (group){0};
-        for (uint32_t k = 0; k < cells; k++) {
-            if (lazy->group_of[k] != leader) {
-                continue;
-            }
-            g->too_many = g->too_many || g->count == OPEN_MAX;
-            g->cell[g->count < OPEN_MAX ? g->count++ : 0] = k;
+        if (leader == i) {
+            lazy->number[i] = lazy->group_count;
+            lazy->group[lazy->group_count++] = (group){0};
         }
+        group *g = &lazy->group[lazy->number[leader]];
+        g->too_many = g->too_many || g->count == OPEN_MAX;
+        g->cell[g->count < OPEN_MAX ? g->count++ : 0] = i;
     }
 }
 
