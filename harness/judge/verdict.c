@@ -91,7 +91,8 @@ typedef struct promise_row {
 /* Profiles (power.h) that keep the order in which names change and files are cut, as journaling
  * file systems do, and those that promise no order. */
 #define LINEAR "power:sector-512 power:sector-4096"
-#define ORDERED "power:ext4 power:ext4-ordered power:ext4-writeback " LINEAR
+#define DELAYED "power:ext4-ordered power:xfs power:btrfs power:nonatomic-unlink"
+#define ORDERED DELAYED " power:ext4 power:ext4-writeback " LINEAR
 #define UNORDERED "power:psow power:strict"
 
 /* The first row that fits decides. */
@@ -110,6 +111,8 @@ static const promise_row promises[] = {
      "atomiccommit.html 5: a super-journal makes the commit atomic across files"},
     {"kill", ON_DISK, SYNC(OFF), true, MC_PROMISE_NOTHING,
      "pager.c, pager_end_transaction and vdbeaux.c, vdbeCommit: no super-journal name is synced"},
+    {"power:nonatomic-unlink", MODE(DELETE), ANY_SYNC, false, MC_PROMISE_NOTHING,
+     "atomiccommit.html 9.3: what is left of a journal that is deleted in part may be played back"},
     {ORDERED " " UNORDERED, MODE(DELETE), SYNC(EXTRA), false, MC_PROMISE_CLEAN,
      "pragma.html#pragma_synchronous: EXTRA syncs the directory after the unlink of the journal"},
     {"power:ext4-writeback", MODE(DELETE) | MODE(TRUNCATE), SYNC(NORMAL), false, MC_PROMISE_NOTHING,
@@ -131,8 +134,8 @@ static const promise_row promises[] = {
      "pager.c, zeroJournalHdr: the zeros are synced"},
     {LINEAR, MODE(PERSIST), SYNC(NORMAL), false, MC_PROMISE_CLEAN,
      "the same, at NORMAL too; and what is written first is there first"},
-    {"power:ext4 power:ext4-ordered power:ext4-writeback " UNORDERED, MODE(PERSIST), SYNC(NORMAL),
-     false, MC_PROMISE_NOTHING,
+    {DELAYED " power:ext4 power:ext4-writeback " UNORDERED, MODE(PERSIST), SYNC(NORMAL), false,
+     MC_PROMISE_NOTHING,
      "pager.c, syncJournal: one sync covers records, written in place, and their header's count"},
     {ORDERED " power:psow", MODE(WAL), SYNC(FULL) | SYNC(EXTRA), false, MC_PROMISE_CLEAN,
      "pragma.html#pragma_synchronous: from FULL on the WAL is synced after each commit"},

@@ -117,6 +117,9 @@ static const struct {
     {"lying-sync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
     {"no-dirsync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
     {"ext4", {"NLLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"xfs", {"NLLC", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"btrfs", {"NLLC", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"nonatomic-unlink", {"NNNN", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
 };
 
 /* Promise: each profile of power has its row of promises, with a source for every combination. */
