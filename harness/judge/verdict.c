@@ -91,8 +91,10 @@ typedef struct promise_row {
 /* Profiles (power.h) that keep the order in which names change and files are cut, as journaling
  * file systems do, and those that promise no order. */
 #define LINEAR "power:sector-512 power:sector-4096"
-#define DELAYED "power:ext4-ordered power:xfs power:btrfs power:nonatomic-unlink"
-#define ORDERED DELAYED " power:ext4 power:ext4-writeback " LINEAR
+#define DELAYED                                                                                    \
+    "power:ext4 power:ext4-ordered power:ext4-writeback power:xfs power:btrfs "                    \
+    "power:nonatomic-unlink"
+#define ORDERED DELAYED " " LINEAR
 #define UNORDERED "power:psow power:strict"
 
 /* The first row that fits decides. */
@@ -115,10 +117,9 @@ static const promise_row promises[] = {
      "atomiccommit.html 9.3: what is left of a journal that is deleted in part may be played back"},
     {ORDERED " " UNORDERED, MODE(DELETE), SYNC(EXTRA), false, MC_PROMISE_CLEAN,
      "pragma.html#pragma_synchronous: EXTRA syncs the directory after the unlink of the journal"},
-    {"power:ext4-writeback", MODE(DELETE) | MODE(TRUNCATE), SYNC(NORMAL), false, MC_PROMISE_NOTHING,
-     "pager.c, syncJournal: at NORMAL one sync covers the records and the header that counts them"},
-    {"power:ext4", MODE(TRUNCATE), SYNC(NORMAL), false, MC_PROMISE_NOTHING,
-     "the same: over a journal whose cut was not synced lie this one's header and parts of others"},
+    {DELAYED, MODE(DELETE) | MODE(TRUNCATE), SYNC(NORMAL), false, MC_PROMISE_NOTHING,
+     "pager.c, syncJournal: at NORMAL one sync covers the records and the header that counts them, "
+     "which lies in a block that is there when the transaction has spilled before"},
     {ORDERED, MODE(DELETE), SYNC(NORMAL) | SYNC(FULL), false, MC_PROMISE_LAST,
      "pragma.html#pragma_synchronous: without EXTRA the unlink, and so the last commit, may be "
      "lost"},
@@ -134,8 +135,7 @@ static const promise_row promises[] = {
      "pager.c, zeroJournalHdr: the zeros are synced"},
     {LINEAR, MODE(PERSIST), SYNC(NORMAL), false, MC_PROMISE_CLEAN,
      "the same, at NORMAL too; and what is written first is there first"},
-    {DELAYED " power:ext4 power:ext4-writeback " UNORDERED, MODE(PERSIST), SYNC(NORMAL), false,
-     MC_PROMISE_NOTHING,
+    {DELAYED " " UNORDERED, MODE(PERSIST), SYNC(NORMAL), false, MC_PROMISE_NOTHING,
      "pager.c, syncJournal: one sync covers records, written in place, and their header's count"},
     {ORDERED " power:psow", MODE(WAL), SYNC(FULL) | SYNC(EXTRA), false, MC_PROMISE_CLEAN,
      "pragma.html#pragma_synchronous: from FULL on the WAL is synced after each commit"},

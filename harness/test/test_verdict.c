@@ -112,14 +112,14 @@ static const struct {
     {"psow", {"NNNC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"sector-512", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
     {"sector-4096", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
-    {"ext4-ordered", {"NLLC", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"ext4-ordered", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"ext4-writeback", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"lying-sync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
     {"no-dirsync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
-    {"ext4", {"NLLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
-    {"xfs", {"NLLC", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
-    {"btrfs", {"NLLC", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
-    {"nonatomic-unlink", {"NNNN", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"xfs", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"btrfs", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"nonatomic-unlink", {"NNNN", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"ext4", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
 };
 
 /* Promise: each profile of power has its row of promises, with a source for every combination. */
