@@ -46,7 +46,8 @@ static const known table[] = {
     /* One sync for records and the header that counts them, in a block that is there. */
     {"spill", MC_MODE_DELETE, MC_SYNC_NORMAL, "xfs", CLEAN | STALE | TORN, MC_PROMISE_NOTHING},
     {"spill", MC_MODE_DELETE, MC_SYNC_FULL, "xfs", CLEAN | STALE, MC_PROMISE_LAST},
-    {"grow", MC_MODE_DELETE, MC_SYNC_OFF, "btrfs", CLEAN | STALE | TORN, MC_PROMISE_NOTHING},
+    /* pragma.html: without syncs the database may be corrupted. */
+    {"grow", MC_MODE_DELETE, MC_SYNC_OFF, "btrfs", CLEAN | STALE | MALFORMED, MC_PROMISE_NOTHING},
     /* pragma.html: WAL is consistent at NORMAL, and durable from FULL on. */
     {"grow", MC_MODE_WAL, MC_SYNC_NORMAL, "psow ext4 xfs btrfs", CLEAN | STALE, MC_PROMISE_STALE},
     {"grow", MC_MODE_WAL, MC_SYNC_FULL, "psow ext4 xfs btrfs", CLEAN, MC_PROMISE_CLEAN},

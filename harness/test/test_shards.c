@@ -77,6 +77,9 @@ static void merged_shards_are_the_whole(void **unused)
         {"--workload grow,checkpoint --txns 1 --mode delete,persist,wal --budget 2", 2, 0},
         {"--workload grow --txns 1 --crash kv:journal --page-size 8192 --sync full", 2, 0},
         {"--workload grow --txns 2 --sidecars no-wal,older-wal,as-is --cache-pages 20", 3, 0},
+        {"--workload grow,equal --txns 1 --crash power:xfs,kill,power:sector-512 --sync full,extra "
+         "--mode delete",
+         5, 0},
         {"--workload ./my.sql --importer 'recover,sqlite,exec:echo a\\,b >out.db; exit 3'", 2, 0},
     };
     program_write("my.sql", sql, sizeof sql - 1);

@@ -26,6 +26,14 @@ static const golden goldens[] = {
                 "reject,abandon,recover,sqlite"},
     {"run-sparse.txt", "run --workload attach --mode wal,persist --crash kill --budget 1"},
     {"run.json", "run --workload equal --mode delete --crash kill --quiet --json -"},
+    {"run-power.txt",
+     "run --workload grow --txns 1 --crash power:psow,power:nonatomic-unlink --sync "
+     "full,extra --mode delete,truncate"},
+    {"run-power-open.txt", "run --workload grow,equal --txns 1 --crash kill,power:ext4 --mode wal "
+                           "--budget 3 --importer 'recover,exec:exit 3'"},
+    {"run-power.json", "run --workload grow --txns 1 --crash power:xfs --mode delete --importer "
+                       "abandon,sqlite --quiet --json -"},
+    {"explain-power.txt", "explain --txns 1 spill/delete/normal/power:xfs/55+42x7.1110"},
     {"explain-delete.txt", "explain inplace/delete/full/kill/155"},
     {"explain-wal.txt", "explain spill/wal/full/kill/60"},
     {"explain-kv.txt", "explain inplace/delete/normal/kv:journal/152+1"},
