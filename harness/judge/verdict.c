@@ -15,10 +15,14 @@ static mc_verdict judge_snapshot(uint32_t class, uint32_t noticed, const uint32_
     if (class == classes[begun]) {
         return (mc_verdict){.kind = MC_CLEAN, .ahead = true};
     }
+    uint32_t changes = 0;
     for (uint32_t k = acked; k > 0; k--) {
+        changes += classes[k] != classes[k - 1];
         if (class == classes[k - 1]) {
-            return (mc_verdict){
-                .kind = MC_STALE, .behind = acked - (k - 1), .empty = class == empty_class};
+            return (mc_verdict){.kind = MC_STALE,
+                                .behind = acked - (k - 1),
+                                .changes = changes,
+                                .empty = class == empty_class};
         }
     }
     /* Only a later snapshot has this content. No crash can show what was not yet written, so the
@@ -188,7 +192,7 @@ bool mc_promise_kept(mc_promise promise, const mc_verdict *verdict)
     case MC_PROMISE_CLEAN:
         return verdict->kind == MC_CLEAN;
     case MC_PROMISE_LAST:
-        return verdict->kind == MC_CLEAN || (verdict->kind == MC_STALE && verdict->behind <= 1);
+        return verdict->kind == MC_CLEAN || (verdict->kind == MC_STALE && verdict->changes <= 1);
     case MC_PROMISE_STALE:
         return verdict->kind == MC_CLEAN || verdict->kind == MC_STALE;
     case MC_PROMISE_NOTHING:

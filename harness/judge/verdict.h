@@ -47,10 +47,11 @@ typedef struct mc_outcome {
 
 typedef struct mc_verdict {
     mc_verdict_kind kind;
-    bool ahead;      /* clean */
-    bool empty;      /* stale */
-    uint32_t behind; /* stale: acknowledged commits lost */
-    bool silent;     /* torn */
+    bool ahead;       /* clean */
+    bool empty;       /* stale */
+    uint32_t behind;  /* stale: acknowledged commits lost */
+    uint32_t changes; /* of them, commits that changed anything */
+    bool silent;      /* torn */
     const char *reason;
 } mc_verdict;
 

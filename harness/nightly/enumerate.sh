@@ -11,7 +11,7 @@ cells() {
 }
 
 whole_cells() {
-    local mode sync
+    local mode sync profile
     for sync in full normal extra off; do
         for mode in delete wal truncate persist memory off; do
             echo "$mode $sync kill"
@@ -23,7 +23,9 @@ whole_cells() {
     if knows_power; then
         for sync in full normal extra off; do
             for mode in delete wal truncate persist; do
-                echo "$mode $sync power"
+                for profile in strict psow ext4 xfs btrfs sector-512; do
+                    echo "$mode $sync power:$profile"
+                done
             done
         done
     fi

@@ -32,6 +32,8 @@ static const known table[] = {
      * exactly that (seen on real ext4, xfs and btrfs; pragma.html#pragma_synchronous). */
     {"grow", MC_MODE_DELETE, MC_SYNC_FULL, "ext4 ext4-ordered ext4-writeback xfs btrfs sector-512",
      CLEAN | STALE, MC_PROMISE_LAST},
+    /* A commit that wrote nothing is lost with it, unseen. */
+    {"equal", MC_MODE_DELETE, MC_SYNC_FULL, "xfs sector-512", CLEAN | STALE, MC_PROMISE_LAST},
     {"grow", MC_MODE_DELETE, MC_SYNC_NORMAL, "sector-512 sector-4096", CLEAN | STALE,
      MC_PROMISE_LAST},
     {"grow", MC_MODE_DELETE, MC_SYNC_EXTRA,

@@ -179,8 +179,9 @@ static void promises_are_kept_or_broken(void **unused)
     static const mc_verdict verdict[] = {
         {.kind = MC_CLEAN},
         {.kind = MC_CLEAN, .ahead = true},
-        {.kind = MC_STALE, .behind = 1},
-        {.kind = MC_STALE, .behind = 2},
+        {.kind = MC_STALE, .behind = 1, .changes = 1},
+        {.kind = MC_STALE, .behind = 2, .changes = 1}, /* the last one wrote nothing */
+        {.kind = MC_STALE, .behind = 2, .changes = 2},
         {.kind = MC_TORN},
         {.kind = MC_BLOCKED},
         {.kind = MC_REFUSED_TOO},
@@ -189,10 +190,10 @@ static void promises_are_kept_or_broken(void **unused)
         mc_promise promise;
         const char *kept; /* by verdict: y or n */
     } table[] = {
-        {MC_PROMISE_CLEAN, "yynnnnn"},
-        {MC_PROMISE_LAST, "yyynnnn"},
-        {MC_PROMISE_STALE, "yyyynnn"},
-        {MC_PROMISE_NOTHING, "yyyyyyy"},
+        {MC_PROMISE_CLEAN, "yynnnnnn"},
+        {MC_PROMISE_LAST, "yyyynnnn"},
+        {MC_PROMISE_STALE, "yyyyynnn"},
+        {MC_PROMISE_NOTHING, "yyyyyyyy"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         for (size_t k = 0; k < sizeof verdict / sizeof *verdict; k++) {
