@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum { BLOCK_BYTES = MC_POWER_BLOCK_BYTES, NO_INODE = 0xffffffff };
 
@@ -47,6 +48,7 @@ struct mc_power {
     uint32_t *first; /* and on the disk, if nothing pending is there */
     bool *is_shm;    /* by file number: a WAL index */
     bool failed;     /* no memory */
+    uint64_t folds;  /* how often something became durable */
     mc_power_choose choose;
     void *context;
     size_t metadata_last; /* the element that made the newest ordered metadata that is there */
@@ -150,6 +152,7 @@ static size_t drop_void(mc_power *p, size_t count, const event *by)
 static void fold(mc_power *p)
 {
     size_t kept = 0;
+    p->folds++;
     for (size_t i = 0; i < p->event_count && !p->failed; i++) {
         event e = p->event[i];
         if (!e.durable) {
@@ -533,17 +536,29 @@ static bool sort_cells(mc_power_file *file, mc_arena *arena)
     return true;
 }
 
-static bool lay_file(laying *l, mc_arena *arena)
+/* Which file it is, how long, and with what fill. */
+static void choose_file(laying *l, uint16_t number)
 {
     mc_power *p = l->power;
-    const inode *node = &p->inode[l->inode];
     mc_power_file *file = l->file;
+    *file = (mc_power_file){0};
+    l->inode = p->is_shm[number] ? (uint32_t)NO_INODE : choose_name(p, number);
+    if (l->inode == NO_INODE) {
+        return;
+    }
+    const inode *node = &p->inode[l->inode];
     *file = (mc_power_file){.exists = true, .bytes = node->bytes};
     choose_size(l);
     file->sure = node->durable_size < file->size ? node->durable_size : file->size;
     l->allocated = block_end(node->durable_size);
     bool may_fill = p->profile->garbage && l->length != NULL && file->size > 0;
     file->garbage = may_fill && ask(p, MC_POWER_FILL, NULL, 2) == 0;
+}
+
+static bool lay_file(laying *l, mc_arena *arena)
+{
+    const mc_power *p = l->power;
+    mc_power_file *file = l->file;
     file->cell = mc_arena_alloc(arena, (cells_at_most(l) + 1) * sizeof *file->cell);
     if (file->cell == NULL) {
         return false;
@@ -575,10 +590,42 @@ mc_status mc_power_lay(mc_power *p, uint16_t number, mc_power_choose choose, voi
 {
     p->choose = choose;
     p->context = context;
-    *file = (mc_power_file){0};
     laying l = {.power = p, .file = file};
-    l.inode = p->is_shm[number] ? (uint32_t)NO_INODE : choose_name(p, number);
-    return l.inode == NO_INODE || lay_file(&l, arena) ? MC_OK : fail_memory(error);
+    choose_file(&l, number);
+    return !file->exists || lay_file(&l, arena) ? MC_OK : fail_memory(error);
+}
+
+mc_hash128 mc_power_peek(mc_power *p, uint16_t number, mc_power_choose choose, void *context)
+{
+    mc_power_file file;
+    laying l = {.power = p, .file = &file};
+    p->choose = choose;
+    p->context = context;
+    choose_file(&l, number);
+    uint64_t facts[] = {p->folds,
+                        l.inode,
+                        file.size,
+                        file.garbage,
+                        l.length == NULL ? 0 : l.length->op + 1,
+                        p->profile->data == MC_POWER_DATA_BEFORE_LATER ? p->metadata_last : 0};
+    XXH128_hash_t id = XXH3_128bits(facts, sizeof facts);
+    for (size_t i = 0; file.exists && i < p->event_count; i++) {
+        const event *e = &p->event[i];
+        bool seen = e->kind == EVENT_BYTES ? p->trace->op[e->op].offset < file.size
+                                           : l.length != NULL && e <= l.length;
+        if (e->inode != l.inode || e->kind == EVENT_NAME) {
+            continue;
+        }
+        if (e->kind == EVENT_SIZE && !seen && e->ordered && !e->there) {
+            break;
+        }
+        if (seen) {
+            id.low64 = (id.low64 ^ (e->op * 4 + e->kind)) * 0x9e3779b97f4a7c15u;
+            id.high64 = (id.high64 + id.low64 + e->size) * 0xc2b2ae3d27d4eb4fu;
+            id.low64 ^= id.high64 >> 29;
+        }
+    }
+    return (mc_hash128){id.low64, id.high64};
 }
 
 /* ---- the bytes ---- */

@@ -141,6 +141,9 @@ void mc_power_metadata(mc_power *power, mc_power_choose choose, void *context);
 mc_status mc_power_lay(mc_power *power, uint16_t number, mc_power_choose choose, void *context,
                        mc_arena *arena, mc_power_file *file, mc_error *error);
 
+/* Asks as mc_power_lay does, and names what it would lay: equal for files that are laid alike. */
+mc_hash128 mc_power_peek(mc_power *power, uint16_t number, mc_power_choose choose, void *context);
+
 /* The answers that give the state with these choices of the files' cells: `say` is told each in the
  * order in which mc_power_state asks for them. Those of METADATA to FILL come before. */
 void mc_power_answers(const mc_power *power, const mc_power_file *file, uint8_t *const *choice,

@@ -62,8 +62,8 @@ typedef struct known_layout {
 /* One file as it was laid last at this crash point. */
 typedef struct laid {
     mc_arena arena;
-    uint32_t end; /* of the digits that are its, and of those before */
-    bool valid;
+    mc_hash128 id; /* mc_power_peek's, of how it is laid, and of how it is to be */
+    mc_hash128 wanted;
 } laid;
 
 typedef struct loss {
@@ -83,15 +83,15 @@ typedef struct loss {
     uint32_t base[DIGITS_MAX]; /* how many alternatives each has */
     uint32_t digits;
     uint32_t asked;
-    uint32_t changed; /* the first digit that is not as it was */
     subject subject[SUBJECTS];
     mc_crash crash;
     char choice[2 * MC_CHOICE_MAX];
-    uint64_t runs_left; /* for this crash point */
-    shares point;       /* what came of the present crash point */
-    shares *adding;     /* where states are counted: the layout's */
-    uint64_t epoch;     /* changes whenever something becomes durable */
-    mc_idmap seen;      /* layouts, by what they are */
+    uint64_t runs_left;  /* for this crash point */
+    shares point;        /* what came of the present crash point */
+    shares *adding;      /* where states are counted: the layout's */
+    mc_idmap proved;     /* what came out of which ends, and was run */
+    uint32_t ends_at[2]; /* the numbers of the ends where the control, and an importer, are */
+    mc_idmap seen;       /* layouts, by what they are */
     known_layout *layout;
     uint32_t layout_count;
     uint32_t layout_capacity;
@@ -378,6 +378,24 @@ static void free_shares(shares *all)
     all->count = 0;
 }
 
+/* Has a state been run for what comes out, where the classes of now end? It is taken as if it had
+ * been from now on. False without memory. */
+static bool is_proved(loss *l, const share *s, bool *known)
+{
+    uint64_t facts[] = {s->who,
+                        (uint64_t)s->recovers << 1 | s->induced,
+                        s->outcome.kind,
+                        s->outcome.kind == MC_OUTCOME_SNAPSHOT ? s->outcome.content_class
+                                                               : s->outcome.noticed,
+                        l->ends_at[0],
+                        l->ends_at[1]};
+    XXH128_hash_t hash = XXH3_128bits(facts, sizeof facts);
+    mc_hash128 id = {hash.low64, hash.high64};
+    uint32_t ignored;
+    *known = mc_idmap_get(&l->proved, id, &ignored);
+    return *known || mc_idmap_put(&l->proved, id, 0);
+}
+
 /* Adds states to what came of the layout. What is new is run, with the choices of now. */
 static mc_status add_share(loss *l, const share *what, const mpz_t states, mc_error *error)
 {
@@ -394,7 +412,12 @@ static mc_status add_share(loss *l, const share *what, const mpz_t states, mc_er
     }
     name_cells(l, s->choice);
     share ran = *s;
-    mc_status status = run_state(l, s->who, &ran.outcome, error);
+    bool known;
+    mc_status status = is_proved(l, s, &known) ? MC_OK : no_memory(error);
+    if (status != MC_OK || known) {
+        return status;
+    }
+    status = run_state(l, s->who, &ran.outcome, error);
     if (status == MC_OK && !is_same(s, &ran)) {
         char state[MC_STATE_ID_MAX];
         name_state(l, s->choice);
@@ -644,6 +667,7 @@ static mc_status control_leaf(void *context, uint32_t number, mc_error *error)
 {
     subject *s = context;
     loss *l = s->loss;
+    l->ends_at[0] = number;
     mc_end end = s->end[number];
     if (end.refusal == NULL) {
         return share_out(l, s, &end, take_control, error);
@@ -691,6 +715,7 @@ static mc_status refused_leaf(void *context, uint32_t number, mc_error *error)
 {
     subject *s = context;
     loss *l = s->loss;
+    l->ends_at[0] = number;
     mc_end end = s->end[number];
     if (end.refusal == NULL) {
         return share_out(l, s, &end, take_refused, error);
@@ -714,6 +739,7 @@ static mc_status field_leaf(void *context, uint32_t number, mc_error *error)
 {
     subject *s = context;
     loss *l = s->loss;
+    l->ends_at[1] = number;
     mc_end end = s->end[number];
     bool empty = end.refusal != NULL && nothing_there(l);
     for (uint32_t d = 0; empty && d < l->j->trace.database_count; d++) {
@@ -748,7 +774,6 @@ static bool step_digits(loss *l)
     while (l->digits > 0) {
         uint32_t last = l->digits - 1;
         if (l->digit[last] + 1 < l->base[last]) {
-            l->changed = last;
             l->digit[last]++;
             return true;
         }
@@ -757,34 +782,37 @@ static bool step_digits(loss *l)
     return false;
 }
 
-static void forget_layout(loss *l)
+/* What the layout with the present digits would be. */
+static mc_hash128 peek(loss *l)
 {
-    for (uint32_t f = 0; f < l->states.file_count; f++) {
-        l->laid[f].valid = false;
+    XXH128_hash_t id = {l->crash.begun, 0};
+    l->asked = 0;
+    mc_power_metadata(l->power, next_digit, l);
+    for (uint16_t f = 0; f < l->states.file_count; f++) {
+        l->laid[f].wanted = mc_power_peek(l->power, f, next_digit, l);
+        uint64_t facts[] = {id.low64, id.high64, l->laid[f].wanted.low, l->laid[f].wanted.high};
+        id = XXH3_128bits(facts, sizeof facts);
     }
+    return (mc_hash128){id.low64, id.high64};
 }
 
-/* Lays the files that have a digit at or behind the one that changed. */
+/* Lays the files that are not laid so already. */
 static mc_status lay(loss *l, mc_error *error)
 {
     mc_status status = MC_OK;
     l->asked = 0;
     mc_power_metadata(l->power, next_digit, l);
-    if (l->changed < l->asked) {
-        forget_layout(l);
-    }
     for (uint16_t f = 0; status == MC_OK && f < l->states.file_count; f++) {
         laid *file = &l->laid[f];
         mc_power_file *out = &l->file[f];
-        if (file->valid && file->end <= l->changed) {
-            l->asked = file->end;
+        if (mc_hash128_equal(file->id, file->wanted)) {
+            (void)mc_power_peek(l->power, f, next_digit, l);
         } else {
             mc_arena_reset(&file->arena);
             status = mc_power_lay(l->power, f, next_digit, l, &file->arena, out, error);
-            file->end = l->asked;
-            file->valid = true;
-            l->states.choice[f] = mc_arena_alloc(&file->arena, 2 * (size_t)out->cell_count + 1);
+            file->id = file->wanted;
             l->shown[f] = false;
+            l->states.choice[f] = mc_arena_alloc(&file->arena, 2 * (size_t)out->cell_count + 1);
             if (status == MC_OK && l->states.choice[f] == NULL) {
                 status = no_memory(error);
             }
@@ -796,29 +824,11 @@ static mc_status lay(loss *l, mc_error *error)
     return status;
 }
 
-/* Equal for layouts whose states are the same. */
-static mc_hash128 id_of_layout(const loss *l)
-{
-    XXH128_hash_t id = {l->epoch, l->crash.begun};
-    for (uint32_t f = 0; f < l->states.file_count; f++) {
-        const mc_power_file *file = &l->states.file[f];
-        uint64_t facts[] = {file->exists,
-                            file->garbage,
-                            file->size,
-                            file->sure,
-                            (uint64_t)(uintptr_t)file->bytes,
-                            file->cell_count};
-        id = XXH3_128bits_withSeed(facts, sizeof facts, id.low64 ^ id.high64);
-        id = XXH3_128bits_withSeed(file->cell, file->cell_count * sizeof *file->cell,
-                                   id.low64 ^ id.high64);
-    }
-    return (mc_hash128){id.low64, id.high64};
-}
-
 static mc_status walk_layout(loss *l, const mpz_t total, mc_error *error)
 {
     mc_judging *j = l->j;
     mpz_set_ui(l->resolved, 0);
+    l->ends_at[1] = UINT32_MAX;
     mc_status status = walk(l, &l->subject[CONTROL], control_leaf, control_unresolved, error);
     if (status == MC_OK && mpz_cmp(l->resolved, total) != 0) {
         status = mc_fail(error, MC_IO, "classes", "power: the classes at %zu do not add up",
@@ -827,6 +837,7 @@ static mc_status walk_layout(loss *l, const mpz_t total, mc_error *error)
     for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
         mc_importer_kind kind = j->importers->chosen[i].kind;
         if (kind == MC_IMPORTER_REJECT || kind == MC_IMPORTER_ABANDON) {
+            l->ends_at[0] = UINT32_MAX;
             status = walk(l, &l->subject[i], field_leaf, leave_unresolved, error);
         }
     }
@@ -858,7 +869,7 @@ static mc_status add_layout(loss *l, const known_layout *known, mc_error *error)
 
 static mc_status judge_layout(loss *l, mc_error *error)
 {
-    mc_hash128 id = id_of_layout(l);
+    mc_hash128 id = peek(l);
     uint32_t index;
     if (mc_idmap_get(&l->seen, id, &index)) {
         return add_layout(l, &l->layout[index], error);
@@ -868,13 +879,17 @@ static mc_status judge_layout(loss *l, mc_error *error)
         !mc_idmap_put(&l->seen, id, index)) {
         return no_memory(error);
     }
+    mc_status status = lay(l, error);
+    if (status != MC_OK) {
+        return status;
+    }
     known_layout known = {0};
     mpz_inits(known.total, known.lost, NULL);
     mc_states_count(&l->states, known.total);
     mpz_set_ui(l->layout_lost, 0);
     l->layout_classes = 0;
     l->adding = &known.came;
-    mc_status status = walk_layout(l, known.total, error);
+    status = walk_layout(l, known.total, error);
     mpz_set(known.lost, l->layout_lost);
     known.classes = l->layout_classes;
     l->layout[l->layout_count++] = known;
@@ -889,13 +904,10 @@ static mc_status judge_point(loss *l, mc_error *error)
     mpz_set_ui(l->point_lost, 0);
     l->point_classes = 0;
     l->digits = 0;
-    l->changed = 0;
-    forget_layout(l);
     l->runs_left = l->j->options->budget > 0 ? l->j->options->budget : RUNS_DEFAULT;
     mc_status status;
     do {
-        status = lay(l, error);
-        status = status == MC_OK ? judge_layout(l, error) : status;
+        status = judge_layout(l, error);
     } while (status == MC_OK && step_digits(l));
     return status;
 }
@@ -984,8 +996,6 @@ static mc_status judge_trace(loss *l, mc_error *error)
             l->crash.acked = (uint32_t)before->offset;
             mc_judging_acked(j, l->crash.acked);
         }
-        l->epoch += before != NULL &&
-                    (before->kind == MC_OP_SYNC || (before->flags & MC_OPF_DIR_SYNC) != 0);
         /* A mark changes nothing on the disk; one that begins a commit lets it be there. */
         if (before == NULL || before->kind != MC_OP_ACKED) {
             status = mc_power_advance(l->power, point, error);
@@ -1031,6 +1041,7 @@ static void close_loss(loss *l)
     }
     free(l->layout);
     mc_idmap_free(&l->seen);
+    mc_idmap_free(&l->proved);
     for (uint32_t k = 0; l->match != NULL && k < l->j->history.snapshot_count; k++) {
         mpz_clear(l->match[k]);
     }
