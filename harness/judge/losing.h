@@ -46,6 +46,15 @@ typedef struct mc_shares {
     uint32_t capacity;
 } mc_shares;
 
+/* How the choices that are open in main files were shared out: for the same files again, whatever
+ * lies beside them. */
+typedef struct mc_known_split {
+    mpz_t *match; /* by snapshot, `count` of them */
+    uint32_t count;
+    mpz_t rest;
+    bool exact;
+} mc_known_split;
+
 typedef struct mc_known_layout {
     mc_shares came;
     mpz_t total;
@@ -89,6 +98,10 @@ typedef struct mc_loss {
     mc_known_layout *layout;
     uint32_t layout_count;
     uint32_t layout_capacity;
+    mc_idmap splits; /* by files, choices and end */
+    mc_known_split *split;
+    uint32_t split_count;
+    uint32_t split_capacity;
     uint64_t layout_classes;
     mpz_t layout_lost;
     mpz_t *match; /* by snapshot: working memory */
@@ -125,5 +138,6 @@ mc_status mc_loss_leave_unresolved(void *context, mc_error *error);
 /* The row that is like `what`; `*added` if there was none. Null without memory. */
 mc_share *mc_loss_row(mc_shares *all, const mc_share *what, bool *added);
 void mc_loss_free_shares(mc_shares *all);
+void mc_loss_free_splits(mc_loss *loss);
 
 #endif

@@ -315,6 +315,8 @@ static void close_loss(mc_loss *l)
         free(l->subject[i].outcome);
     }
     mc_loss_free_shares(&l->point);
+    mc_loss_free_splits(l);
+    free(l->split);
     free(l->point.share);
     for (uint32_t i = 0; i < l->layout_count; i++) {
         mc_loss_free_shares(&l->layout[i].came);

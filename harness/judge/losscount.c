@@ -245,49 +245,100 @@ typedef mc_status (*take_fn)(mc_loss *l, mc_loss_subject *s, const mc_outcome *o
                              const mpz_t states, mc_error *error);
 
 /* Shares the states of a class out between the outcomes of its image. */
+void mc_loss_free_splits(mc_loss *l)
+{
+    for (uint32_t i = 0; i < l->split_count; i++) {
+        for (uint32_t k = 0; k < l->split[i].count; k++) {
+            mpz_clear(l->split[i].match[k]);
+        }
+        mpz_clear(l->split[i].rest);
+        free(l->split[i].match);
+    }
+    l->split_count = 0;
+    mc_idmap_free(&l->splits);
+}
+
+static mc_hash128 id_of_split(const mc_loss *l, const mc_loss_subject *s)
+{
+    uint64_t who[] = {s->who, l->ends_at[s->who == MC_LOSS_CONTROL ? 0 : 1], l->crash.begun};
+    XXH128_hash_t id = XXH3_128bits(who, sizeof who);
+    for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
+        uint16_t f = l->j->main_slot[d];
+        uint64_t file[] = {id.low64, id.high64, l->laid[f].id.low, l->laid[f].id.high};
+        id = XXH3_128bits(file, sizeof file);
+        id = XXH3_128bits_withSeed(l->states.choice[f], l->states.file[f].cell_count,
+                                   id.low64 ^ id.high64);
+    }
+    return (mc_hash128){id.low64, id.high64};
+}
+
+/* mc_lazy_share at the end where the walk is now, from memory if it was asked before. */
+static const mc_known_split *split_up(mc_loss *l, mc_loss_subject *s, const mc_end *end,
+                                      mc_error *error)
+{
+    enum { SPLITS_MAX = 1 << 14 };
+    mc_hash128 id = id_of_split(l, s);
+    uint32_t index;
+    if (mc_idmap_get(&l->splits, id, &index)) {
+        return &l->split[index];
+    }
+    if (l->split_count == SPLITS_MAX) {
+        mc_loss_free_splits(l);
+    }
+    mc_known_split split = {.count = l->crash.begun + 1};
+    mc_status status = mc_lazy_share(l->lazy, &l->states, end, l->crash.begun, l->match, l->rest,
+                                     &split.exact, error);
+    split.match = malloc(split.count * sizeof *split.match);
+    if (status != MC_OK || split.match == NULL ||
+        !mc_loss_grow((void **)&l->split, l->split_count, &l->split_capacity, sizeof *l->split) ||
+        !mc_idmap_put(&l->splits, id, l->split_count)) {
+        free(split.match);
+        (void)mc_loss_no_memory(error);
+        return NULL;
+    }
+    for (uint32_t k = 0; k < split.count; k++) {
+        mpz_init_set(split.match[k], l->match[k]);
+    }
+    mpz_init_set(split.rest, l->rest);
+    l->split[l->split_count] = split;
+    return &l->split[l->split_count++];
+}
+
 static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, take_fn take,
                            mc_error *error)
 {
+    const mc_known_split *known = split_up(l, s, end, error);
+    if (known == NULL) {
+        return error->status;
+    }
+    mc_known_split split = *known; /* the table may move */
     mpz_t others;
-    mpz_t rest;
     mpz_t states;
-    bool exact;
-    uint32_t last = l->crash.begun;
-    mc_status status =
-        mc_lazy_share(l->lazy, &l->states, end, last, l->match, l->rest, &exact, error);
-    if (status != MC_OK) {
-        return status;
-    }
-    mpz_inits(others, rest, states, NULL);
-    count_others(l, others);
-    mpz_set(rest, l->rest);
-    mpz_t *match = malloc((last + 1) * sizeof *match);
     bool any = false;
-    for (uint32_t k = 0; match != NULL && k <= last; k++) {
-        mpz_init_set(match[k], l->match[k]);
-        any = any || mpz_sgn(match[k]) > 0;
-    }
-    status = match == NULL ? mc_loss_no_memory(error) : MC_OK;
+    mc_status status = MC_OK;
+    mpz_inits(others, states, NULL);
+    count_others(l, others);
     keep_choices(l);
-    for (uint32_t k = 0; status == MC_OK && k <= last; k++) {
-        if (mpz_sgn(match[k]) > 0) {
+    for (uint32_t k = 0; status == MC_OK && k < split.count; k++) {
+        if (mpz_sgn(split.match[k]) > 0) {
+            any = true;
             mc_outcome outcome = {.kind = MC_OUTCOME_SNAPSHOT,
                                   .content_class = l->j->content.classes[k]};
-            mpz_mul(states, match[k], others);
+            mpz_mul(states, split.match[k], others);
             (void)mc_lazy_pick(l->lazy, &l->states, end, k);
             status = take(l, s, &outcome, states, error);
             bring_choices_back(l);
         }
     }
-    if (status == MC_OK && mpz_sgn(rest) > 0) {
+    if (status == MC_OK && mpz_sgn(split.rest) > 0) {
         bool found = false;
         mc_outcome outcome;
-        mpz_mul(states, rest, others);
-        status = exact ? pick_rest(l, end, &found, error) : MC_OK;
+        mpz_mul(states, split.rest, others);
+        status = split.exact ? pick_rest(l, end, &found, error) : MC_OK;
         if (status == MC_OK && found) {
             status = outcome_of_rest(l, s, end, &outcome, error);
             /* A dump may say of one that it is a snapshot after all; not of the others. */
-            found = outcome.kind != MC_OUTCOME_SNAPSHOT || mpz_cmp_ui(rest, 1) == 0;
+            found = outcome.kind != MC_OUTCOME_SNAPSHOT || mpz_cmp_ui(split.rest, 1) == 0;
         }
         if (status == MC_OK && found) {
             l->alike = any ? NULL : end;
@@ -299,11 +350,7 @@ static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, ta
         }
         bring_choices_back(l);
     }
-    for (uint32_t k = 0; match != NULL && k <= last; k++) {
-        mpz_clear(match[k]);
-    }
-    free(match);
-    mpz_clears(others, rest, states, NULL);
+    mpz_clears(others, states, NULL);
     return status;
 }
 
