@@ -112,6 +112,8 @@ typedef struct mc_loss {
     uint64_t point_classes;
     mc_loss_subject *nested; /* whose refusal the control is asked about */
     mc_outcome refused;
+    const mc_end *to_pick; /* when a row is added, choices are to make snapshot `picked`; or null */
+    uint32_t picked;
     const mc_end *alike; /* the end of a class of which every state came out the same, or null */
 } mc_loss;
 

@@ -123,6 +123,9 @@ static mc_status add_share(mc_loss *l, const mc_share *what, const mpz_t states,
     if (!added) {
         return MC_OK;
     }
+    if (l->to_pick != NULL) {
+        (void)mc_lazy_pick(l->lazy, &l->states, l->to_pick, l->picked);
+    }
     mc_loss_name_cells(l, s->choice);
     mc_share ran = *s;
     bool known;
@@ -325,8 +328,10 @@ static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, ta
             mc_outcome outcome = {.kind = MC_OUTCOME_SNAPSHOT,
                                   .content_class = l->j->content.classes[k]};
             mpz_mul(states, split.match[k], others);
-            (void)mc_lazy_pick(l->lazy, &l->states, end, k);
+            l->to_pick = end;
+            l->picked = k;
             status = take(l, s, &outcome, states, error);
+            l->to_pick = NULL;
             bring_choices_back(l);
         }
     }
