@@ -20,6 +20,7 @@ typedef struct event {
     bool durable;   /* while it is being folded */
     bool ordered;   /* metadata that the profile keeps in order */
     bool there;     /* of ordered metadata: chosen to be */
+    bool shrinks;   /* EVENT_SIZE: the file was longer before */
     uint16_t name;  /* EVENT_NAME: the file number whose name changed */
     uint32_t inode; /* EVENT_NAME: where it leads now, or NO_INODE */
     uint64_t size;  /* EVENT_SIZE: the length now; EVENT_BYTES: where it ends */
@@ -91,10 +92,11 @@ static void add_event(mc_power *p, event e)
         p->failed = true;
         return;
     }
-    uint8_t kind = e.kind == EVENT_NAME              ? (uint8_t)MC_POWER_NAMES
-                   : e.kind == EVENT_BYTES           ? 0
-                   : e.size < p->inode[e.inode].size ? (uint8_t)MC_POWER_SHRINKS
-                                                     : (uint8_t)MC_POWER_GROWTHS;
+    e.shrinks = e.kind == EVENT_SIZE && e.size < p->inode[e.inode].size;
+    uint8_t kind = e.kind == EVENT_NAME    ? (uint8_t)MC_POWER_NAMES
+                   : e.kind == EVENT_BYTES ? 0
+                   : e.shrinks             ? (uint8_t)MC_POWER_SHRINKS
+                                           : (uint8_t)MC_POWER_GROWTHS;
     e.ordered = (p->profile->ordered & kind) != 0;
     p->event[p->event_count++] = e;
     if (e.kind == EVENT_SIZE) {
@@ -202,6 +204,14 @@ static void sync_names(mc_power *p)
     }
 }
 
+static void sync_folder(mc_power *p)
+{
+    if (p->profile->syncs && p->profile->dir_syncs) {
+        sync_names(p);
+        fold(p);
+    }
+}
+
 static void sync_inode(mc_power *p, uint32_t number)
 {
     bool metadata = false;
@@ -265,10 +275,23 @@ static void take_op(mc_power *p, size_t index)
     default:
         break;
     }
-    if ((op->flags & MC_OPF_DIR_SYNC) != 0 && p->profile->syncs && p->profile->dir_syncs) {
-        sync_names(p);
-        fold(p);
+    if (op->kind == MC_OP_SYNC && (op->flags & MC_OPF_DIR_SYNC) != 0) {
+        sync_folder(p);
     }
+}
+
+/* Was `element` an unlink whose sync of the directory lasts until the next element begins? */
+static bool is_synced_unlink(const mc_trace *trace, size_t element)
+{
+    const mc_op *op = &trace->op[element];
+    return op->kind == MC_OP_DELETE && (op->flags & MC_OPF_DIR_SYNC) != 0;
+}
+
+bool mc_power_is_same(const mc_trace *trace, size_t point)
+{
+    mc_op_kind kind = point == 0 ? MC_OP_KINDS : (mc_op_kind)trace->op[point - 1].kind;
+    bool is_mark = kind == MC_OP_BEGUN || kind == MC_OP_ACKED;
+    return is_mark && (point == 1 || !is_synced_unlink(trace, point - 2));
 }
 
 static mc_status fail_memory(mc_error *error)
@@ -325,6 +348,9 @@ mc_status mc_power_advance(mc_power *p, size_t point, mc_error *error)
     assert(point >= p->point && point <= p->trace->op_count);
     for (; p->point < point && !p->failed; p->point++) {
         uint16_t file = p->trace->op[p->point].file;
+        if (p->point > 0 && is_synced_unlink(p->trace, p->point - 1)) {
+            sync_folder(p);
+        }
         if (file != MC_DISK_NONE && !p->is_shm[file]) {
             take_op(p, p->point);
         }
@@ -406,6 +432,7 @@ typedef struct laying {
     uint32_t inode;
     const event *length; /* the event that gave the chosen length; null: the durable one */
     uint64_t allocated;  /* bytes from here on lie in blocks that are new */
+    bool *begun;         /* by block: a write that is pending has touched it */
 } laying;
 
 static bool is_length(const laying *l, const event *e)
@@ -444,14 +471,15 @@ static uint64_t block_end(uint64_t size)
     return (size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
 }
 
-/* Must the bytes from `at` on be there, since metadata that waits for them is? */
+/* Must the bytes of a write in the block of `at` be there, since metadata that waits for them is? */
 static bool is_forced(const laying *l, const event *e, uint64_t at)
 {
     switch (l->power->profile->data) {
     case MC_POWER_DATA_FREE:
         return false;
     case MC_POWER_DATA_WITH_SIZE:
-        return l->length != NULL && e->op <= l->length->op && at >= l->allocated;
+        return l->length != NULL && !l->length->shrinks && e->op <= l->length->op &&
+               at >= l->allocated && !l->begun[at / BLOCK_BYTES];
     case MC_POWER_DATA_BEFORE_LATER:
         return e->op < l->power->metadata_last;
     }
@@ -478,6 +506,9 @@ static void add_cells(laying *l, const event *e)
         cell.chained = !profile->tear_any && from > op->offset && cell.alternatives > 1;
         file->cell[file->cell_count++] = cell;
         from = cell.to;
+    }
+    for (uint64_t at = op->offset; at < end; at = block_end(at + 1)) {
+        l->begun[at / BLOCK_BYTES] = true;
     }
 }
 
@@ -544,8 +575,10 @@ static bool lay_file(laying *l, mc_arena *arena)
     l->allocated = block_end(node->durable_size);
     bool may_fill = p->profile->garbage && l->length != NULL && file->size > 0;
     file->garbage = may_fill && ask(p, MC_POWER_FILL, NULL, 2) == 0;
+    size_t blocks = (size_t)(block_end(file->size) / BLOCK_BYTES);
     file->cell = mc_arena_alloc(arena, (cells_at_most(l) + 1) * sizeof *file->cell);
-    if (file->cell == NULL) {
+    l->begun = mc_arena_calloc(arena, blocks + 1, sizeof *l->begun);
+    if (file->cell == NULL || l->begun == NULL) {
         return false;
     }
     uint64_t reach = file->sure; /* no byte lies behind */
@@ -563,6 +596,9 @@ static bool lay_file(laying *l, mc_arena *arena)
                 reach = e->size;
             }
             l->allocated = l->allocated < e->size ? l->allocated : block_end(e->size);
+            for (size_t b = block_end(e->size) / BLOCK_BYTES; e->shrinks && b < blocks; b++) {
+                l->begun[b] = false;
+            }
         } else if (e->ordered && !e->there) {
             break; /* what came later lies in blocks that the file has not got */
         }

@@ -19,15 +19,29 @@
  * commits metadata (names, and lengths, as far as it does not delay them) in the order in which
  * they were made, so that what is there of it is a prefix, and a sync of a file with metadata
  * pending commits all metadata before it. `data` says whether bytes are tied to it: with
- * MC_POWER_DATA_WITH_SIZE a length that grew is not there before the bytes in its new blocks are
- * (ext4's data=ordered: jbd2 writes those before it commits).
+ * MC_POWER_DATA_WITH_SIZE a length that grew is not there before its new blocks are (ext4's
+ * data=ordered: jbd2 writes those before it commits). A block may have been written back as soon as
+ * there was something in it, and is not new then, so what is sure of it is the write that was the
+ * first in it; a later one, beside the first or over it, may be missing although the length that
+ * it gave the file is there (ext4_da_write_end sets the length at once where the block is mapped).
+ * A cut waits for nothing: a file may be cut to blocks that were never written back.
+ *
+ * An unlink whose directory is synced (MC_OPF_DIR_SYNC on a DELETE) is two things in one element. Its
+ * name is pending at the crash point right after it, and what the sync covers is durable from the
+ * next element on, which can be a mark. So a crash between the two is among the states. A SYNC
+ * with MC_OPF_DIR_SYNC needs no such point: a sync only takes states away, so what lies between
+ * its two halves is possible before it. Nor would two points be enough for the unlink, the one
+ * before it and one where all of it is durable: names in no order that are older than it may be
+ * missing where it is there, and one that shrinks may have stopped half way.
  *
  * The WAL index (-shm) is never on the disk: SQLite makes no sync of it, and rebuilds it.
  *
  * Left out: sectors that change although nobody wrote near them, media faults, a sync that fails,
  * renames and hard links (SQLite makes none), syncs that cover a part of a file, a write that
  * reaches the disk after a later one of the same unit was written over it (caches keep one copy of
- * a block), garbage that is the former content of another file rather than a pattern. */
+ * a block), garbage that is the former content of another file rather than a pattern, and, with
+ * MC_POWER_DATA_WITH_SIZE, a file whose later blocks were written back and its earlier ones were
+ * not, which the kernel does only to large files and when it is asked to (sync_file_range). */
 #ifndef MIDCOMMIT_CRASHSIM_POWER_H
 #define MIDCOMMIT_CRASHSIM_POWER_H
 
@@ -128,6 +142,9 @@ typedef struct mc_power mc_power;
 mc_power *mc_power_open(const mc_trace *trace, const mc_power_profile *profile); /* or null */
 void mc_power_close(mc_power *power);
 mc_status mc_power_advance(mc_power *power, size_t point, mc_error *error);
+
+/* Are the states at `point` those at `point` - 1, since a mark lies between that ends no sync? */
+bool mc_power_is_same(const mc_trace *trace, size_t point);
 
 /* How many things are pending: writes, lengths, names. 0: the only state is what kill leaves there,
  * without the WAL index. */

@@ -6,7 +6,8 @@
 
 enum { BLOCK = 4096, NOWHERE = 0xffffffff };
 
-/* A change that may have reached the disk on its own. */
+/* A change that may have reached the disk on its own. Of a name or a length what is older than a
+ * durable one does not show any more. */
 typedef struct change {
     enum { RENAMED, RESIZED, WRITTEN } kind;
     uint16_t name;  /* RENAMED: of this file, */
@@ -61,27 +62,50 @@ static void commit_ordered(search *s)
     }
 }
 
+/* The names that lead to a file are its metadata. Alone, it takes them along; else the directory's
+ * part is left to the order. */
 static void sync_file(search *s, uint32_t number)
 {
+    bool alone = s->profile->sync_alone;
     bool metadata = false;
     for (size_t i = 0; i < s->count; i++) {
         change *c = &s->change[i];
         if (c->inode == number && !c->durable) {
             metadata |= c->kind != WRITTEN;
-            c->durable = c->kind != RENAMED;
+            c->durable = c->kind != RENAMED || alone;
         }
     }
-    if (metadata) {
+    if (metadata && !alone) {
         commit_ordered(s);
     }
 }
 
+/* The directory is a file: its names are its metadata. */
 static void sync_folder(search *s)
 {
+    if (!s->profile->syncs || !s->profile->dir_syncs) {
+        return;
+    }
     for (size_t i = 0; i < s->count; i++) {
         s->change[i].durable |= s->change[i].kind == RENAMED;
     }
-    commit_ordered(s);
+    if (!s->profile->sync_alone) {
+        commit_ordered(s);
+    }
+}
+
+/* A file that goes block by block gets each length of whole blocks on its way, and none at last. */
+static void shrink_away(search *s, change c)
+{
+    uint64_t *size = &s->inode[c.inode].size;
+    c.kind = RESIZED;
+    c.shrinks = true;
+    while (*size > 0) {
+        uint64_t rest = *size % BLOCK;
+        *size -= rest > 0 ? rest : BLOCK;
+        c.size = *size;
+        add(s, c);
+    }
 }
 
 static void take(search *s, size_t element)
@@ -90,6 +114,9 @@ static void take(search *s, size_t element)
     uint32_t number = s->leads[op->file];
     uint64_t end = op->kind == MC_OP_TRUNCATE ? op->offset : op->offset + op->size;
     change c = {.name = op->file, .inode = number, .size = end, .op = element};
+    if (op->kind == MC_OP_DELETE && s->profile->unlink_shrinks) {
+        shrink_away(s, c);
+    }
     if (op->kind == MC_OP_CREATE || op->kind == MC_OP_DELETE) {
         c.kind = RENAMED;
         c.inode = op->kind == MC_OP_CREATE ? s->inode_count++ : (uint32_t)NOWHERE;
@@ -109,9 +136,29 @@ static void take(search *s, size_t element)
     } else if (op->kind == MC_OP_SYNC && s->profile->syncs && number != NOWHERE) {
         sync_file(s, number);
     }
-    if ((op->flags & MC_OPF_DIR_SYNC) != 0 && s->profile->syncs && s->profile->dir_syncs) {
+    if (op->kind == MC_OP_SYNC && (op->flags & MC_OPF_DIR_SYNC) != 0) {
         sync_folder(s);
     }
+}
+
+/* How many changes the elements before `point` are at most. */
+static size_t changes_at_most(const search *s, size_t point)
+{
+    uint64_t longest = 0;
+    size_t most = 2 * point + 1;
+    for (uint32_t i = 0; i < s->trace->base.file_count; i++) {
+        uint64_t size = s->trace->base.file[i].size;
+        longest = size > longest ? size : longest;
+    }
+    for (size_t i = 0; i < point; i++) {
+        const mc_op *op = &s->trace->op[i];
+        bool sizes = op->kind == MC_OP_WRITE || op->kind == MC_OP_TRUNCATE;
+        uint64_t end = sizes ? op->offset + op->size : 0;
+        longest = end > longest ? end : longest;
+        bool shrinks = op->kind == MC_OP_DELETE && s->profile->unlink_shrinks;
+        most += shrinks ? (size_t)(longest / BLOCK) + 1 : 0;
+    }
+    return most;
 }
 
 static bool derive(search *s, size_t point, mc_arena *arena)
@@ -122,7 +169,7 @@ static bool derive(search *s, size_t point, mc_arena *arena)
         uint64_t size = s->state->file[i].size;
         longest = size > longest ? size : longest;
     }
-    s->change = mc_arena_calloc(arena, 2 * point + 1, sizeof *s->change);
+    s->change = mc_arena_calloc(arena, changes_at_most(s, point), sizeof *s->change);
     s->inode = mc_arena_calloc(arena, base->file_count + point, sizeof *s->inode);
     s->leads = mc_arena_calloc(arena, base->file_count, sizeof *s->leads);
     s->first = mc_arena_calloc(arena, base->file_count, sizeof *s->first);
@@ -141,6 +188,11 @@ static bool derive(search *s, size_t point, mc_arena *arena)
     }
     for (size_t i = 0; i < point; i++) {
         uint16_t file = s->trace->op[i].file;
+        const mc_op *before = i == 0 ? NULL : &s->trace->op[i - 1];
+        if (before != NULL && before->kind == MC_OP_DELETE &&
+            (before->flags & MC_OPF_DIR_SYNC) != 0) {
+            sync_folder(s); /* which the unlink began */
+        }
         if (file != MC_DISK_NONE && !is_shm(s->trace, file)) {
             take(s, i);
         }
@@ -217,13 +269,34 @@ static uint64_t new_from(const attempt *a, const change *now)
     return from;
 }
 
+/* Is `write` the first in the block of `at` since that block was new? */
+static bool is_first(const attempt *a, const change *write, uint64_t at)
+{
+    uint64_t block = at / BLOCK;
+    for (const change *c = write; c-- > a->s->change;) {
+        if (c->inode != a->inode || c->kind == RENAMED) {
+            continue;
+        }
+        uint64_t from = a->s->trace->op[c->op].offset;
+        if (c->kind == WRITTEN && from / BLOCK <= block && block * BLOCK < c->size) {
+            return false;
+        }
+        if (c->kind == RESIZED && c->shrinks && c->size <= block * BLOCK &&
+            (c->durable || c <= a->length)) {
+            return true;
+        }
+    }
+    return true;
+}
+
 static bool is_forced(const attempt *a, const change *c, uint64_t at, uint64_t fresh)
 {
     switch (a->s->profile->data) {
     case MC_POWER_DATA_FREE:
         return c->durable;
     case MC_POWER_DATA_WITH_SIZE:
-        return c->durable || (a->length != NULL && c->op <= a->length->op && at >= fresh);
+        return c->durable || (a->length != NULL && !a->length->shrinks &&
+                              c->op <= a->length->op && at >= fresh && is_first(a, c, at));
     case MC_POWER_DATA_BEFORE_LATER:
         return c->durable || c->op < a->s->newest;
     }
