@@ -275,23 +275,24 @@ static void take_op(mc_power *p, size_t index)
     default:
         break;
     }
-    if (op->kind == MC_OP_SYNC && (op->flags & MC_OPF_DIR_SYNC) != 0) {
-        sync_folder(p);
-    }
 }
 
-/* Was `element` an unlink whose sync of the directory lasts until the next element begins? */
-static bool is_synced_unlink(const mc_trace *trace, size_t element)
+static bool syncs_folder(const mc_trace *trace, size_t element)
 {
-    const mc_op *op = &trace->op[element];
-    return op->kind == MC_OP_DELETE && (op->flags & MC_OPF_DIR_SYNC) != 0;
+    return (trace->op[element].flags & MC_OPF_DIR_SYNC) != 0;
+}
+
+/* Does what an element does before it syncs the directory make states of its own? */
+static bool ends_later(const mc_power *p, size_t element)
+{
+    return p->trace->op[element].kind == MC_OP_DELETE || p->profile->sync_alone;
 }
 
 bool mc_power_is_same(const mc_trace *trace, size_t point)
 {
     mc_op_kind kind = point == 0 ? MC_OP_KINDS : (mc_op_kind)trace->op[point - 1].kind;
     bool is_mark = kind == MC_OP_BEGUN || kind == MC_OP_ACKED;
-    return is_mark && (point == 1 || !is_synced_unlink(trace, point - 2));
+    return is_mark && (point == 1 || !syncs_folder(trace, point - 2));
 }
 
 static mc_status fail_memory(mc_error *error)
@@ -347,12 +348,16 @@ mc_status mc_power_advance(mc_power *p, size_t point, mc_error *error)
 {
     assert(point >= p->point && point <= p->trace->op_count);
     for (; p->point < point && !p->failed; p->point++) {
-        uint16_t file = p->trace->op[p->point].file;
-        if (p->point > 0 && is_synced_unlink(p->trace, p->point - 1)) {
+        size_t now = p->point;
+        uint16_t file = p->trace->op[now].file;
+        if (now > 0 && syncs_folder(p->trace, now - 1) && ends_later(p, now - 1)) {
             sync_folder(p);
         }
         if (file != MC_DISK_NONE && !p->is_shm[file]) {
-            take_op(p, p->point);
+            take_op(p, now);
+        }
+        if (syncs_folder(p->trace, now) && !ends_later(p, now)) {
+            sync_folder(p);
         }
     }
     return p->failed ? fail_memory(error) : MC_OK;

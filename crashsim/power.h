@@ -26,13 +26,16 @@
  * it gave the file is there (ext4_da_write_end sets the length at once where the block is mapped).
  * A cut waits for nothing: a file may be cut to blocks that were never written back.
  *
- * An unlink whose directory is synced (MC_OPF_DIR_SYNC on a DELETE) is two things in one element. Its
- * name is pending at the crash point right after it, and what the sync covers is durable from the
- * next element on, which can be a mark. So a crash between the two is among the states. A SYNC
- * with MC_OPF_DIR_SYNC needs no such point: a sync only takes states away, so what lies between
- * its two halves is possible before it. Nor would two points be enough for the unlink, the one
- * before it and one where all of it is durable: names in no order that are older than it may be
- * missing where it is there, and one that shrinks may have stopped half way.
+ * With `sync_alone` a sync of a file commits that inode's own metadata, the names that lead to it
+ * included, and a sync of the directory commits names; neither commits anything else that is older.
+ *
+ * An element with MC_OPF_DIR_SYNC is two things, and the machine can die between them. For an unlink
+ * (DELETE), and with `sync_alone` for a SYNC, the crash point right after the element stands for
+ * that: the sync of the directory is over when the next element, which can be a mark, begins. The
+ * point before the element and one after both halves would not be enough: names in no order that
+ * are older than the unlink may be missing where it is there, an unlink that shrinks may have
+ * stopped half way, and a sync alone brings a file's name without older ones. Any other sync only
+ * takes states away: what lies between its halves is possible before it, so it needs no such point.
  *
  * The WAL index (-shm) is never on the disk: SQLite makes no sync of it, and rebuilds it.
  *

@@ -377,10 +377,22 @@ static void a_sync_alone_commits_one_file(void **unused)
     expect(&trace, "btrfs", ANSWERS(1), "m1", "j1");
     expect(&trace, "xfs", &(answers){0}, "m1", "j1");
     op(&trace, MC_OP_DELETE, JOURNAL, 0, MC_OPF_DIR_SYNC);
+    expect(&trace, "btrfs", ANSWERS(0), "m2", "j1");
     expect(&trace, "btrfs", ANSWERS(1), "m1", "j1"); /* in order */
     expect(&trace, "btrfs", ANSWERS(2), "m1", "-");
     op(&trace, MC_OP_ACKED, MC_DISK_NONE, 1, 0);
     expect(&trace, "btrfs", ANSWERS(0), "m2", "-");
+    mc_trace_free(&trace);
+    trace = new_trace(512); /* between its two halves a sync has brought a name without older ones */
+    assert_true(mc_disk_delete(&trace.base, MAIN));
+    op(&trace, MC_OP_CREATE, MAIN, 0, 0);
+    op(&trace, MC_OP_CREATE, JOURNAL, 0, 0);
+    expect(&trace, "btrfs", ANSWERS(1), "", "-");
+    op(&trace, MC_OP_SYNC, JOURNAL, 0, MC_OPF_DIR_SYNC);
+    expect(&trace, "btrfs", ANSWERS(0), "-", "");
+    expect(&trace, "xfs", &(answers){0}, "", "");
+    op(&trace, MC_OP_ACKED, MC_DISK_NONE, 1, 0);
+    expect(&trace, "btrfs", &(answers){0}, "", "");
     mc_trace_free(&trace);
 }
 

@@ -177,7 +177,7 @@ static mc_status allowed(lane *l, const moment *m, const mc_power_profile *profi
     }
     assert(m->begun > 0);
     status = allowed_at(l, m->begun - 1, profile, state, is_allowed, why, error);
-    if (status == MC_OK && !*is_allowed && l->trace.op[m->begun - 1].kind != MC_OP_SYNC) {
+    if (status == MC_OK && !*is_allowed) {
         status = allowed_at(l, m->begun, profile, state, is_allowed, why, error);
     }
     return status;

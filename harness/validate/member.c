@@ -136,7 +136,14 @@ static void take(search *s, size_t element)
     } else if (op->kind == MC_OP_SYNC && s->profile->syncs && number != NOWHERE) {
         sync_file(s, number);
     }
-    if (op->kind == MC_OP_SYNC && (op->flags & MC_OPF_DIR_SYNC) != 0) {
+}
+
+/* Element `done` is over, since another begins; or it is the last one before the crash. */
+static void end_element(search *s, size_t done, bool is_last)
+{
+    const mc_op *op = &s->trace->op[done];
+    bool waits = op->kind == MC_OP_DELETE || s->profile->sync_alone;
+    if ((op->flags & MC_OPF_DIR_SYNC) != 0 && !(is_last && waits)) {
         sync_folder(s);
     }
 }
@@ -188,14 +195,10 @@ static bool derive(search *s, size_t point, mc_arena *arena)
     }
     for (size_t i = 0; i < point; i++) {
         uint16_t file = s->trace->op[i].file;
-        const mc_op *before = i == 0 ? NULL : &s->trace->op[i - 1];
-        if (before != NULL && before->kind == MC_OP_DELETE &&
-            (before->flags & MC_OPF_DIR_SYNC) != 0) {
-            sync_folder(s); /* which the unlink began */
-        }
         if (file != MC_DISK_NONE && !is_shm(s->trace, file)) {
             take(s, i);
         }
+        end_element(s, i, i + 1 == point);
     }
     return true;
 }
