@@ -221,11 +221,15 @@ static mc_trace trace_of_blocks(void)
     add_op(&trace, MC_OP_WRITE, JOURNAL, 8, 1, 'j', 0);
     add_op(&trace, MC_OP_WRITE, JOURNAL, 9, 1, 'k', 0);
     add_op(&trace, MC_OP_SYNC, JOURNAL, 0, 0, 0, 0);
+    add_op(&trace, MC_OP_DELETE, MAIN, 0, 0, 0, 0);
+    add_op(&trace, MC_OP_CREATE, MAIN, 0, 0, 0, 0);
+    add_op(&trace, MC_OP_WRITE, MAIN, 0, 2, 'a', 0);
     add_op(&trace, MC_OP_DELETE, JOURNAL, 0, 0, 0, 0);
     add_op(&trace, MC_OP_CREATE, JOURNAL, 0, 0, 0, 0);
     add_op(&trace, MC_OP_WRITE, JOURNAL, 8, 1, 'n', 0);
-    add_op(&trace, MC_OP_SYNC, JOURNAL, 0, 0, 0, 0);
-    add_op(&trace, MC_OP_WRITE, MAIN, 0, 2, 'a', 0);
+    add_op(&trace, MC_OP_SYNC, JOURNAL, 0, 0, 0, MC_OPF_DIR_SYNC);
+    add_op(&trace, MC_OP_SYNC, MAIN, 0, 0, 0, 0);
+    add_op(&trace, MC_OP_TRUNCATE, MAIN, 1, 0, 0, 0);
     add_op(&trace, MC_OP_DELETE, JOURNAL, 0, 0, 0, MC_OPF_DIR_SYNC);
     add_op(&trace, MC_OP_ACKED, MC_DISK_NONE, 1, 0, 0, 0);
     return trace;
@@ -293,19 +297,23 @@ static mc_disk draw_disk(const mc_trace *trace, uint64_t *seed, char (*keys)[64]
 
 static void exactly_the_states_are_members(mc_trace trace)
 {
-    static char keys[STATES_MAX][64];
+    static char keys[2][STATES_MAX][64]; /* of this point, and of the one before it */
+    size_t count[2] = {0, 0};
     uint64_t seed = 11;
     uint64_t members = 0;
     uint64_t others = 0;
     for (const mc_power_profile *p = mc_power_profiles; p->name != NULL; p++) {
         for (size_t point = 0; point <= trace.op_count && p->psow && !p->garbage; point++) {
-            size_t count = all_states(&trace, point, p, keys);
+            size_t now = point % 2;
+            count[now] = all_states(&trace, point, p, keys[now]);
             for (int round = 0; round < 400; round++) {
                 char key[64];
                 char why[200];
-                mc_disk disk = draw_disk(&trace, &seed, keys, count);
+                size_t near = point == 0 || draw(&seed) % 2 == 0 ? now : 1 - now;
+                mc_disk disk = draw_disk(&trace, &seed, keys[near], count[near]);
                 key_of(&disk, key);
-                bool possible = bsearch(key, keys, count, sizeof *keys, compare_keys) != NULL;
+                bool possible =
+                    bsearch(key, keys[now], count[now], sizeof **keys, compare_keys) != NULL;
                 bool member = is_member(&trace, point, p, &disk, why);
                 if (member != possible) {
                     fail_msg("%s, element %zu: %s is %s: %s", p->name, point, key,
