@@ -24,7 +24,8 @@ typedef struct event {
     uint16_t name;  /* EVENT_NAME: the file number whose name changed */
     uint32_t inode; /* EVENT_NAME: where it leads now, or NO_INODE */
     uint64_t size;  /* EVENT_SIZE: the length now; EVENT_BYTES: where it ends */
-    size_t op;      /* index in the trace */
+    uint64_t before; /* EVENT_BYTES: how long the file was */
+    size_t op;       /* index in the trace */
 } event;
 
 typedef struct inode {
@@ -250,6 +251,7 @@ static void take_op(mc_power *p, size_t index)
     uint32_t number = p->leads[op->file];
     uint64_t end = op->kind == MC_OP_TRUNCATE ? op->offset : op->offset + op->size;
     event e = {.kind = EVENT_SIZE, .op = index, .inode = number, .size = end};
+    uint64_t before = 0;
     switch ((mc_op_kind)op->kind) {
     case MC_OP_CREATE:
     case MC_OP_DELETE:
@@ -258,10 +260,12 @@ static void take_op(mc_power *p, size_t index)
     case MC_OP_TRUNCATE:
     case MC_OP_WRITE:
         assert(number != NO_INODE);
+        before = p->inode[number].size;
         if (op->kind == MC_OP_TRUNCATE || end > p->inode[number].size) {
             add_event(p, e);
         }
         e.kind = EVENT_BYTES;
+        e.before = before;
         if (op->kind == MC_OP_WRITE) {
             add_event(p, e);
         }
@@ -476,15 +480,18 @@ static uint64_t block_end(uint64_t size)
     return (size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
 }
 
-/* Must the bytes of a write in the block of `at` be there, since metadata that waits for them is? */
-static bool is_forced(const laying *l, const event *e, uint64_t at)
+/* Must bytes [at, end) of a write be there, since metadata that waits for them is? They lie in one
+ * block. */
+static bool is_forced(const laying *l, const event *e, uint64_t at, uint64_t end)
 {
+    bool grew = l->length != NULL && !l->length->shrinks && e->op <= l->length->op;
     switch (l->power->profile->data) {
     case MC_POWER_DATA_FREE:
         return false;
     case MC_POWER_DATA_WITH_SIZE:
-        return l->length != NULL && !l->length->shrinks && e->op <= l->length->op &&
-               at >= l->allocated && !l->begun[at / BLOCK_BYTES];
+        return grew && at >= l->allocated && !l->begun[at / BLOCK_BYTES];
+    case MC_POWER_DATA_BEFORE_SIZE:
+        return grew && end > e->before;
     case MC_POWER_DATA_BEFORE_LATER:
         return e->op < l->power->metadata_last;
     }
@@ -507,7 +514,7 @@ static void add_cells(laying *l, const event *e)
         cell.unit_to = unit + tear < file->size ? unit + tear : file->size;
         bool partial = cell.from > cell.unit_from || cell.to < cell.unit_to;
         cell.write = (uint32_t)e->op;
-        cell.alternatives = is_forced(l, e, from) ? 1 : partial && !profile->psow ? 3 : 2;
+        cell.alternatives = is_forced(l, e, from, cell.to) ? 1 : partial && !profile->psow ? 3 : 2;
         cell.chained = !profile->tear_any && from > op->offset && cell.alternatives > 1;
         file->cell[file->cell_count++] = cell;
         from = cell.to;

@@ -24,7 +24,10 @@
  * there was something in it, and is not new then, so what is sure of it is the write that was the
  * first in it; a later one, beside the first or over it, may be missing although the length that
  * it gave the file is there (ext4_da_write_end sets the length at once where the block is mapped).
- * A cut waits for nothing: a file may be cut to blocks that were never written back.
+ * With MC_POWER_DATA_BEFORE_SIZE a length that grew waits for all bytes that were written beyond
+ * the end that the file had (xfs and btrfs set it when the writing of those has ended), and for
+ * nothing that was written over them. A cut waits for nothing, in both: a file may be cut to blocks
+ * that were never written back.
  *
  * With `sync_alone` a sync of a file commits that inode's own metadata, the names that lead to it
  * included, and a sync of the directory commits names; neither commits anything else that is older.
@@ -43,7 +46,7 @@
  * renames and hard links (SQLite makes none), syncs that cover a part of a file, a write that
  * reaches the disk after a later one of the same unit was written over it (caches keep one copy of
  * a block), garbage that is the former content of another file rather than a pattern, and, with
- * MC_POWER_DATA_WITH_SIZE, a file whose later blocks were written back and its earlier ones were
+ * both kinds of tied data, a file whose later blocks were written back and its earlier ones were
  * not, which the kernel does only to large files and when it is asked to (sync_file_range). */
 #ifndef MIDCOMMIT_CRASHSIM_POWER_H
 #define MIDCOMMIT_CRASHSIM_POWER_H
@@ -56,6 +59,7 @@ enum { MC_POWER_NAMES = 1, MC_POWER_SHRINKS = 2, MC_POWER_GROWTHS = 4 };
 typedef enum mc_power_data {
     MC_POWER_DATA_FREE,         /* bytes are tied to nothing */
     MC_POWER_DATA_WITH_SIZE,    /* to the length that makes them visible, in new blocks */
+    MC_POWER_DATA_BEFORE_SIZE,  /* to the length that they gave the file, wherever they lie */
     MC_POWER_DATA_BEFORE_LATER, /* to all ordered metadata that was made later, overwrites too */
 } mc_power_data;
 

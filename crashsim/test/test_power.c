@@ -294,6 +294,24 @@ static void lengths_wait_for_their_bytes_or_not(void **unused)
     mc_trace_free(&trace);
 }
 
+/* Promise: where a length is set when its bytes are there, it waits for what was written beyond the
+ * end, in blocks of any age, and not for what was written over that. */
+static void lengths_are_set_after_their_bytes(void **unused)
+{
+    (void)unused;
+    mc_trace trace = new_trace(512);
+    write_op(&trace, MAIN, 512, 512, 'b');
+    expect(&trace, "xfs", ANSWERS(0), "m1", "-");
+    answers asked = *ANSWERS(1);
+    expect(&trace, "xfs", &asked, "m1 b1", "-");
+    assert_int_equal(asked.asked, 1);
+    write_op(&trace, MAIN, 512, 512, 'c');
+    write_op(&trace, MAIN, 512, 1024, 'd'); /* the second half of which is new */
+    expect(&trace, "xfs", ANSWERS(2, 0, 0), "m1 b1 d1", "-");
+    expect(&trace, "xfs", ANSWERS(2, 1, 0), "m1 c1 d1", "-");
+    mc_trace_free(&trace);
+}
+
 /* Promise: where cuts are ordered, bytes of after a cut are not there without it; where they are
  * not, old and new bytes mix. */
 static void bytes_after_a_cut_need_the_cut(void **unused)
@@ -593,6 +611,7 @@ int main(void)
         cmocka_unit_test(only_strict_damages_the_neighbourhood),
         cmocka_unit_test(a_deleted_file_can_be_there_again),
         cmocka_unit_test(lengths_wait_for_their_bytes_or_not),
+        cmocka_unit_test(lengths_are_set_after_their_bytes),
         cmocka_unit_test(bytes_after_a_cut_need_the_cut),
         cmocka_unit_test(in_order_older_writes_are_there),
         cmocka_unit_test(an_unlink_is_pending_until_its_directory_is_synced),

@@ -13,6 +13,7 @@ typedef struct change {
     uint16_t name;  /* RENAMED: of this file, */
     uint32_t inode; /* which leads here now; else whose length or bytes */
     uint64_t size;  /* RESIZED: the length; WRITTEN: where the write ends */
+    uint64_t old;   /* WRITTEN: the length that the file had before */
     bool shrinks;
     bool durable;
     bool ordered; /* it becomes durable in the order in which it was made */
@@ -125,6 +126,7 @@ static void take(search *s, size_t element)
     } else if (op->kind == MC_OP_TRUNCATE || op->kind == MC_OP_WRITE) {
         c.kind = RESIZED;
         c.shrinks = end < s->inode[number].size;
+        c.old = s->inode[number].size;
         if (op->kind == MC_OP_TRUNCATE || end > s->inode[number].size) {
             s->inode[number].size = end;
             add(s, c);
@@ -292,14 +294,17 @@ static bool is_first(const attempt *a, const change *write, uint64_t at)
     return true;
 }
 
-static bool is_forced(const attempt *a, const change *c, uint64_t at, uint64_t fresh)
+static bool is_forced(const attempt *a, const change *c, uint64_t at, uint64_t to, uint64_t fresh)
 {
+    const change *length = a->length;
+    bool waited = length != NULL && !length->shrinks && c->op <= length->op;
     switch (a->s->profile->data) {
     case MC_POWER_DATA_FREE:
         return c->durable;
     case MC_POWER_DATA_WITH_SIZE:
-        return c->durable || (a->length != NULL && !a->length->shrinks &&
-                              c->op <= a->length->op && at >= fresh && is_first(a, c, at));
+        return c->durable || (waited && at >= fresh && is_first(a, c, at));
+    case MC_POWER_DATA_BEFORE_SIZE:
+        return c->durable || (waited && to > c->old);
     case MC_POWER_DATA_BEFORE_LATER:
         return c->durable || c->op < a->s->newest;
     }
@@ -313,13 +318,12 @@ static bool take_write(attempt *a, const change *c)
     uint64_t tear = profile->tear_bytes;
     uint64_t end = c->size < a->file->size ? c->size : a->file->size;
     uint64_t fresh = new_from(a, c);
-    bool all = op->offset < end && is_forced(a, c, op->offset, fresh);
     bool ended = false; /* of a write of which a prefix is there: the prefix */
     uint64_t to;
     for (uint64_t from = op->offset; from < end; from = to) {
         uint64_t unit = from / tear * tear;
         to = unit + tear < end ? unit + tear : end;
-        bool forced = all || is_forced(a, c, from, fresh);
+        bool forced = is_forced(a, c, from, to, fresh);
         bool agree = agrees(a, from, to, op->data + (from - op->offset));
         ended = ended || !agree;
         if (agree && (forced || profile->tear_any || !ended)) {
