@@ -17,13 +17,13 @@ typedef enum event_kind { EVENT_NAME, EVENT_SIZE, EVENT_BYTES } event_kind;
 
 typedef struct event {
     uint8_t kind;
-    bool durable;   /* while it is being folded */
-    bool ordered;   /* metadata that the profile keeps in order */
-    bool there;     /* of ordered metadata: chosen to be */
-    bool shrinks;   /* EVENT_SIZE: the file was longer before */
-    uint16_t name;  /* EVENT_NAME: the file number whose name changed */
-    uint32_t inode; /* EVENT_NAME: where it leads now, or NO_INODE */
-    uint64_t size;  /* EVENT_SIZE: the length now; EVENT_BYTES: where it ends */
+    bool durable;    /* while it is being folded */
+    bool ordered;    /* metadata that the profile keeps in order */
+    bool there;      /* of ordered metadata: chosen to be */
+    bool shrinks;    /* EVENT_SIZE: the file was longer before */
+    uint16_t name;   /* EVENT_NAME: the file number whose name changed */
+    uint32_t inode;  /* EVENT_NAME: where it leads now, or NO_INODE */
+    uint64_t size;   /* EVENT_SIZE: the length now; EVENT_BYTES: where it ends */
     uint64_t before; /* EVENT_BYTES: how long the file was */
     size_t op;       /* index in the trace */
 } event;

@@ -32,11 +32,11 @@
  * With `sync_alone` a sync of a file commits that inode's own metadata, the names that lead to it
  * included, and a sync of the directory commits names; neither commits anything else that is older.
  *
- * An element with MC_OPF_DIR_SYNC is two things, and the machine can die between them. For an unlink
- * (DELETE), and with `sync_alone` for a SYNC, the crash point right after the element stands for
- * that: the sync of the directory is over when the next element, which can be a mark, begins. The
- * point before the element and one after both halves would not be enough: names in no order that
- * are older than the unlink may be missing where it is there, an unlink that shrinks may have
+ * An element with MC_OPF_DIR_SYNC is two things, and the machine can die between them. For an
+ * unlink (DELETE), and with `sync_alone` for a SYNC, the crash point right after the element stands
+ * for that: the sync of the directory is over when the next element, which can be a mark, begins.
+ * The point before the element and one after both halves would not be enough: names in no order
+ * that are older than the unlink may be missing where it is there, an unlink that shrinks may have
  * stopped half way, and a sync alone brings a file's name without older ones. Any other sync only
  * takes states away: what lies between its halves is possible before it, so it needs no such point.
  *

@@ -381,8 +381,8 @@ static void an_unlink_is_pending_until_its_directory_is_synced(void **unused)
     mc_trace_free(&trace);
 }
 
-/* Promise: with `sync_alone` a sync takes what is its file's along, its name too, and leaves what is
- * older pending; a sync of the directory takes all names and no cut. */
+/* Promise: with `sync_alone` a sync takes what is its file's along, its name too, and leaves what
+ * is older pending; a sync of the directory takes all names and no cut. */
 static void a_sync_alone_commits_one_file(void **unused)
 {
     (void)unused;
@@ -401,7 +401,8 @@ static void a_sync_alone_commits_one_file(void **unused)
     op(&trace, MC_OP_ACKED, MC_DISK_NONE, 1, 0);
     expect(&trace, "btrfs", ANSWERS(0), "m2", "-");
     mc_trace_free(&trace);
-    trace = new_trace(512); /* between its two halves a sync has brought a name without older ones */
+    trace =
+        new_trace(512); /* between its two halves a sync has brought a name without older ones */
     assert_true(mc_disk_delete(&trace.base, MAIN));
     op(&trace, MC_OP_CREATE, MAIN, 0, 0);
     op(&trace, MC_OP_CREATE, JOURNAL, 0, 0);

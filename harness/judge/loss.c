@@ -987,8 +987,7 @@ static mc_status judge_trace(loss *l, mc_error *error)
         bool ends_sync = point > 1 && (l->trace.op[point - 2].flags & MC_OPF_DIR_SYNC) != 0;
         l->epoch += before != NULL && (before->kind == MC_OP_SYNC || ends_sync);
         /* Most marks change nothing on the disk; one that begins a commit lets it be there. */
-        if (before == NULL || before->kind != MC_OP_ACKED ||
-            !mc_power_is_same(&l->trace, point)) {
+        if (before == NULL || before->kind != MC_OP_ACKED || !mc_power_is_same(&l->trace, point)) {
             status = mc_power_advance(l->power, point, error);
             status = status == MC_OK ? judge_point(l, error) : status;
         }

@@ -206,8 +206,8 @@ static mc_trace small_trace(void)
     return trace;
 }
 
-/* New blocks that are written more than once, cut and begun again; syncs of one file with changes of
- * the other pending; unlinks of more than one block, one with a sync of the directory. */
+/* New blocks that are written more than once, cut and begun again; syncs of one file with changes
+ * of the other pending; unlinks of more than one block, one with a sync of the directory. */
 static mc_trace trace_of_blocks(void)
 {
     mc_trace trace = empty_trace();
