@@ -18,13 +18,15 @@ typedef enum event_kind { EVENT_NAME, EVENT_SIZE, EVENT_BYTES } event_kind;
 
 typedef struct event {
     uint8_t kind;
-    bool durable;   /* while it is being folded */
-    bool ordered;   /* metadata that the profile keeps in order */
-    bool there;     /* of ordered metadata: chosen to be */
-    uint16_t name;  /* EVENT_NAME: the file number whose name changed */
-    uint32_t inode; /* EVENT_NAME: where it leads now, or NO_INODE */
-    uint64_t size;  /* EVENT_SIZE: the length now; EVENT_BYTES: where it ends */
-    size_t op;      /* index in the trace */
+    bool durable;    /* while it is being folded */
+    bool ordered;    /* metadata that the profile keeps in order */
+    bool there;      /* of ordered metadata: chosen to be */
+    bool shrinks;    /* EVENT_SIZE: the file was longer before */
+    uint16_t name;   /* EVENT_NAME: the file number whose name changed */
+    uint32_t inode;  /* EVENT_NAME: where it leads now, or NO_INODE */
+    uint64_t size;   /* EVENT_SIZE: the length now; EVENT_BYTES: where it ends */
+    uint64_t before; /* EVENT_BYTES: how long the file was */
+    size_t op;       /* index in the trace */
 } event;
 
 typedef struct inode {
@@ -93,10 +95,11 @@ static void add_event(mc_power *p, event e)
         p->failed = true;
         return;
     }
-    uint8_t kind = e.kind == EVENT_NAME              ? (uint8_t)MC_POWER_NAMES
-                   : e.kind == EVENT_BYTES           ? 0
-                   : e.size < p->inode[e.inode].size ? (uint8_t)MC_POWER_SHRINKS
-                                                     : (uint8_t)MC_POWER_GROWTHS;
+    e.shrinks = e.kind == EVENT_SIZE && e.size < p->inode[e.inode].size;
+    uint8_t kind = e.kind == EVENT_NAME    ? (uint8_t)MC_POWER_NAMES
+                   : e.kind == EVENT_BYTES ? 0
+                   : e.shrinks             ? (uint8_t)MC_POWER_SHRINKS
+                                           : (uint8_t)MC_POWER_GROWTHS;
     e.ordered = (p->profile->ordered & kind) != 0;
     p->event[p->event_count++] = e;
     if (e.kind == EVENT_SIZE) {
@@ -205,6 +208,14 @@ static void sync_names(mc_power *p)
     }
 }
 
+static void sync_folder(mc_power *p)
+{
+    if (p->profile->syncs && p->profile->dir_syncs) {
+        sync_names(p);
+        fold(p);
+    }
+}
+
 static void sync_inode(mc_power *p, uint32_t number)
 {
     bool metadata = false;
@@ -243,6 +254,7 @@ static void take_op(mc_power *p, size_t index)
     uint32_t number = p->leads[op->file];
     uint64_t end = op->kind == MC_OP_TRUNCATE ? op->offset : op->offset + op->size;
     event e = {.kind = EVENT_SIZE, .op = index, .inode = number, .size = end};
+    uint64_t before = 0;
     switch ((mc_op_kind)op->kind) {
     case MC_OP_CREATE:
     case MC_OP_DELETE:
@@ -251,10 +263,12 @@ static void take_op(mc_power *p, size_t index)
     case MC_OP_TRUNCATE:
     case MC_OP_WRITE:
         assert(number != NO_INODE);
+        before = p->inode[number].size;
         if (op->kind == MC_OP_TRUNCATE || end > p->inode[number].size) {
             add_event(p, e);
         }
         e.kind = EVENT_BYTES;
+        e.before = before;
         if (op->kind == MC_OP_WRITE) {
             add_event(p, e);
         }
@@ -268,10 +282,24 @@ static void take_op(mc_power *p, size_t index)
     default:
         break;
     }
-    if ((op->flags & MC_OPF_DIR_SYNC) != 0 && p->profile->syncs && p->profile->dir_syncs) {
-        sync_names(p);
-        fold(p);
-    }
+}
+
+static bool syncs_folder(const mc_trace *trace, size_t element)
+{
+    return (trace->op[element].flags & MC_OPF_DIR_SYNC) != 0;
+}
+
+/* Does what an element does before it syncs the directory make states of its own? */
+static bool ends_later(const mc_power *p, size_t element)
+{
+    return p->trace->op[element].kind == MC_OP_DELETE || p->profile->sync_alone;
+}
+
+bool mc_power_is_same(const mc_trace *trace, size_t point)
+{
+    mc_op_kind kind = point == 0 ? MC_OP_KINDS : (mc_op_kind)trace->op[point - 1].kind;
+    bool is_mark = kind == MC_OP_BEGUN || kind == MC_OP_ACKED;
+    return is_mark && (point == 1 || !syncs_folder(trace, point - 2));
 }
 
 static mc_status fail_memory(mc_error *error)
@@ -327,9 +355,16 @@ mc_status mc_power_advance(mc_power *p, size_t point, mc_error *error)
 {
     assert(point >= p->point && point <= p->trace->op_count);
     for (; p->point < point && !p->failed; p->point++) {
-        uint16_t file = p->trace->op[p->point].file;
+        size_t now = p->point;
+        uint16_t file = p->trace->op[now].file;
+        if (now > 0 && syncs_folder(p->trace, now - 1) && ends_later(p, now - 1)) {
+            sync_folder(p);
+        }
         if (file != MC_DISK_NONE && !p->is_shm[file]) {
-            take_op(p, p->point);
+            take_op(p, now);
+        }
+        if (syncs_folder(p->trace, now) && !ends_later(p, now)) {
+            sync_folder(p);
         }
     }
     return p->failed ? fail_memory(error) : MC_OK;
@@ -409,6 +444,7 @@ typedef struct laying {
     uint32_t inode;
     const event *length; /* the event that gave the chosen length; null: the durable one */
     uint64_t allocated;  /* bytes from here on lie in blocks that are new */
+    bool *begun;         /* by block: a write that is pending has touched it */
 } laying;
 
 static bool is_length(const laying *l, const event *e)
@@ -447,14 +483,18 @@ static uint64_t block_end(uint64_t size)
     return (size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
 }
 
-/* Must the bytes from `at` on be there, since metadata that waits for them is? */
-static bool is_forced(const laying *l, const event *e, uint64_t at)
+/* Must bytes [at, end) of a write be there, since metadata that waits for them is? They lie in one
+ * block. */
+static bool is_forced(const laying *l, const event *e, uint64_t at, uint64_t end)
 {
+    bool grew = l->length != NULL && !l->length->shrinks && e->op <= l->length->op;
     switch (l->power->profile->data) {
     case MC_POWER_DATA_FREE:
         return false;
     case MC_POWER_DATA_WITH_SIZE:
-        return l->length != NULL && e->op <= l->length->op && at >= l->allocated;
+        return grew && at >= l->allocated && !l->begun[at / BLOCK_BYTES];
+    case MC_POWER_DATA_BEFORE_SIZE:
+        return grew && end > e->before;
     case MC_POWER_DATA_BEFORE_LATER:
         return e->op < l->power->metadata_last;
     }
@@ -477,10 +517,13 @@ static void add_cells(laying *l, const event *e)
         cell.unit_to = unit + tear < file->size ? unit + tear : file->size;
         bool partial = cell.from > cell.unit_from || cell.to < cell.unit_to;
         cell.write = (uint32_t)e->op;
-        cell.alternatives = is_forced(l, e, from) ? 1 : partial && !profile->psow ? 3 : 2;
+        cell.alternatives = is_forced(l, e, from, cell.to) ? 1 : partial && !profile->psow ? 3 : 2;
         cell.chained = !profile->tear_any && from > op->offset && cell.alternatives > 1;
         file->cell[file->cell_count++] = cell;
         from = cell.to;
+    }
+    for (uint64_t at = op->offset; at < end; at = block_end(at + 1)) {
+        l->begun[at / BLOCK_BYTES] = true;
     }
 }
 
@@ -559,8 +602,10 @@ static bool lay_file(laying *l, mc_arena *arena)
 {
     const mc_power *p = l->power;
     mc_power_file *file = l->file;
+    size_t blocks = (size_t)(block_end(file->size) / BLOCK_BYTES);
     file->cell = mc_arena_alloc(arena, (cells_at_most(l) + 1) * sizeof *file->cell);
-    if (file->cell == NULL) {
+    l->begun = mc_arena_calloc(arena, blocks + 1, sizeof *l->begun);
+    if (file->cell == NULL || l->begun == NULL) {
         return false;
     }
     uint64_t reach = file->sure; /* no byte lies behind */
@@ -578,6 +623,9 @@ static bool lay_file(laying *l, mc_arena *arena)
                 reach = e->size;
             }
             l->allocated = l->allocated < e->size ? l->allocated : block_end(e->size);
+            for (size_t b = block_end(e->size) / BLOCK_BYTES; e->shrinks && b < blocks; b++) {
+                l->begun[b] = false;
+            }
         } else if (e->ordered && !e->there) {
             break; /* what came later lies in blocks that the file has not got */
         }

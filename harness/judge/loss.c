@@ -278,8 +278,8 @@ static mc_status judge_trace(mc_loss *l, mc_error *error)
             l->crash.acked = (uint32_t)before->offset;
             mc_judging_acked(j, l->crash.acked);
         }
-        /* A mark changes nothing on the disk; one that begins a commit lets it be there. */
-        if (before == NULL || before->kind != MC_OP_ACKED) {
+        /* Most marks change nothing on the disk; one that begins a commit lets it be there. */
+        if (before == NULL || before->kind != MC_OP_ACKED || !mc_power_is_same(&l->trace, point)) {
             status = mc_power_advance(l->power, point, error);
             status = status == MC_OK ? judge_point(l, error) : status;
         }
