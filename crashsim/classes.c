@@ -1,4 +1,4 @@
-#include "crashsim/classes.h"
+#include "crashsim/trie.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -9,312 +9,7 @@
 enum {
     CHOICES_MAX = 1 << 13, /* of one read */
     CELLS_MAX = 64,        /* that one read depends on */
-    READ_BYTES_MAX = 1 << 17,
-    NO_NODE = 0xffffffff
 };
-
-typedef struct node {
-    mc_read read;
-    bool leaf;
-    uint32_t end;
-} node;
-
-typedef struct edge {
-    uint32_t from; /* NO_NODE: a free place */
-    uint32_t to;
-    mc_hash128 label;
-} edge;
-
-/* What one read can find, for the choices of its open cells: one row for each choice, but one for
- * all that fail. */
-typedef struct finding {
-    mc_hash128 label;
-    uint64_t times; /* choices */
-    bool failed;
-} finding;
-
-typedef struct findings {
-    mc_hash128 id; /* of the read, what was read before it, and the cells */
-    uint32_t cells;
-    uint32_t count;
-    uint32_t capacity;
-    finding *row;
-    uint8_t *choice; /* of row i, by cell: choice[i * cells] ...; of the failed, the first one's */
-    uint8_t *last;   /* of the last that failed */
-} findings;
-
-struct mc_trie {
-    findings *findings; /* a hash table, by id */
-    size_t findings_count;
-    size_t findings_capacity;
-    node *node;
-    uint32_t node_count;
-    uint32_t node_capacity;
-    edge *edge; /* a hash table */
-    size_t edge_count;
-    size_t edge_capacity; /* a power of two */
-    uint64_t runs;
-    uint64_t leaves;
-    uint8_t bytes[READ_BYTES_MAX]; /* working memory of a walk */
-};
-
-/* ---- the trie ---- */
-
-static size_t place_of(const mc_trie *trie, uint32_t from, mc_hash128 label)
-{
-    size_t mask = trie->edge_capacity - 1;
-    size_t at = (label.low ^ (uint64_t)from * 0x9e3779b97f4a7c15u) & mask;
-    while (trie->edge[at].from != NO_NODE &&
-           !(trie->edge[at].from == from && mc_hash128_equal(trie->edge[at].label, label))) {
-        at = (at + 1) & mask;
-    }
-    return at;
-}
-
-static bool more_edges(mc_trie *trie, size_t capacity)
-{
-    mc_trie wider = *trie;
-    wider.edge = malloc(capacity * sizeof *wider.edge);
-    wider.edge_capacity = capacity;
-    if (wider.edge == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < capacity; i++) {
-        wider.edge[i].from = NO_NODE;
-    }
-    for (size_t i = 0; i < trie->edge_capacity; i++) {
-        const edge *e = &trie->edge[i];
-        if (e->from != NO_NODE) {
-            wider.edge[place_of(&wider, e->from, e->label)] = *e;
-        }
-    }
-    free(trie->edge);
-    *trie = wider;
-    return true;
-}
-
-mc_trie *mc_trie_open(void)
-{
-    mc_trie *trie = calloc(1, sizeof *trie);
-    if (trie != NULL && !more_edges(trie, 1024)) {
-        free(trie);
-        return NULL;
-    }
-    return trie;
-}
-
-void mc_trie_free(mc_trie *trie)
-{
-    if (trie != NULL) {
-        for (size_t i = 0; i < trie->findings_capacity; i++) {
-            free(trie->findings[i].row);
-            free(trie->findings[i].choice);
-            free(trie->findings[i].last);
-        }
-        free(trie->findings);
-        free(trie->node);
-        free(trie->edge);
-        free(trie);
-    }
-}
-
-uint64_t mc_trie_runs(const mc_trie *trie)
-{
-    return trie->runs;
-}
-
-uint64_t mc_trie_leaves(const mc_trie *trie)
-{
-    return trie->leaves;
-}
-
-static uint32_t follow(const mc_trie *trie, uint32_t from, mc_hash128 label)
-{
-    const edge *e = &trie->edge[place_of(trie, from, label)];
-    return e->from == NO_NODE ? (uint32_t)NO_NODE : e->to;
-}
-
-static uint32_t add_node(mc_trie *trie, node n)
-{
-    if (trie->node_count == trie->node_capacity) {
-        uint32_t capacity = trie->node_capacity == 0 ? 1024 : trie->node_capacity * 2;
-        node *moved = realloc(trie->node, capacity * sizeof *moved);
-        if (moved == NULL) {
-            return NO_NODE;
-        }
-        trie->node = moved;
-        trie->node_capacity = capacity;
-    }
-    trie->node[trie->node_count] = n;
-    trie->leaves += n.leaf;
-    return trie->node_count++;
-}
-
-static bool add_edge(mc_trie *trie, uint32_t from, mc_hash128 label, uint32_t to)
-{
-    if (2 * (trie->edge_count + 1) > trie->edge_capacity &&
-        !more_edges(trie, trie->edge_capacity * 2)) {
-        return false;
-    }
-    trie->edge[place_of(trie, from, label)] = (edge){from, to, label};
-    trie->edge_count++;
-    return true;
-}
-
-static findings *findings_of(mc_trie *trie, mc_hash128 id)
-{
-    if (2 * (trie->findings_count + 1) > trie->findings_capacity) {
-        size_t capacity = trie->findings_capacity == 0 ? 256 : trie->findings_capacity * 2;
-        findings *wider = calloc(capacity, sizeof *wider);
-        if (wider == NULL) {
-            return NULL;
-        }
-        for (size_t i = 0; i < trie->findings_capacity; i++) {
-            const findings *f = &trie->findings[i];
-            size_t at = f->id.low & (capacity - 1);
-            while (f->row != NULL && wider[at].row != NULL) {
-                at = (at + 1) & (capacity - 1);
-            }
-            if (f->row != NULL) {
-                wider[at] = *f;
-            }
-        }
-        free(trie->findings);
-        trie->findings = wider;
-        trie->findings_capacity = capacity;
-    }
-    size_t at = id.low & (trie->findings_capacity - 1);
-    while (trie->findings[at].row != NULL && !mc_hash128_equal(trie->findings[at].id, id)) {
-        at = (at + 1) & (trie->findings_capacity - 1);
-    }
-    return &trie->findings[at];
-}
-
-/* ---- states ---- */
-
-/* The cells of the write of which `cell` is one. */
-static void write_of(const mc_power_file *file, uint32_t cell, uint32_t *first, uint32_t *end)
-{
-    *first = cell;
-    *end = cell + 1;
-    while (*first > 0 && file->cell[*first - 1].write == file->cell[cell].write) {
-        --*first;
-    }
-    while (*end < file->cell_count && file->cell[*end].write == file->cell[cell].write) {
-        ++*end;
-    }
-}
-
-bool mc_states_choose(mc_states *states, uint32_t number, uint32_t cell, uint8_t choice)
-{
-    const mc_power_file *file = &states->file[number];
-    uint8_t *chosen = states->choice[number];
-    uint32_t first;
-    uint32_t end;
-    write_of(file, cell, &first, &end);
-    bool linear = end - first > 1 && file->cell[end - 1].chained;
-    for (uint32_t i = first; linear && i < end; i++) {
-        bool open = chosen[i] == MC_POWER_UNCHOSEN || file->cell[i].alternatives == 1;
-        if (!open && ((i < cell && choice > chosen[i]) || (i > cell && choice < chosen[i]))) {
-            return false;
-        }
-    }
-    for (uint32_t i = first; linear && i < end; i++) {
-        if (chosen[i] == MC_POWER_UNCHOSEN && (choice == 0 ? i > cell : i < cell)) {
-            chosen[i] = choice;
-        }
-    }
-    chosen[cell] = choice;
-    return true;
-}
-
-void mc_states_count_file(const mc_states *states, uint32_t number, mpz_t count)
-{
-    const mc_power_file *file = &states->file[number];
-    const uint8_t *chosen = states->choice[number];
-    unsigned long twos = 0;
-    mpz_set_ui(count, 1);
-    for (uint32_t i = 0; i < file->cell_count;) {
-        uint32_t write = file->cell[i].write;
-        uint32_t open = 0;
-        bool linear = false;
-        for (; i < file->cell_count && file->cell[i].write == write; i++) {
-            const mc_power_cell *cell = &file->cell[i];
-            linear = linear || cell->chained;
-            if (chosen[i] != MC_POWER_UNCHOSEN || cell->alternatives == 1) {
-                continue;
-            }
-            open++;
-            if (cell->alternatives > 2) {
-                mpz_mul_ui(count, count, cell->alternatives);
-                open--;
-            }
-        }
-        if (linear) {
-            mpz_mul_ui(count, count, open + 1);
-        } else {
-            twos += open;
-        }
-    }
-    mpz_mul_2exp(count, count, twos);
-}
-
-void mc_states_count(const mc_states *states, mpz_t count)
-{
-    mpz_t one;
-    mpz_init(one);
-    mpz_set(count, states->times);
-    for (uint32_t i = 0; i < states->file_count; i++) {
-        if (states->file[i].exists) {
-            mc_states_count_file(states, i, one);
-            mpz_mul(count, count, one);
-        }
-    }
-    mpz_clear(one);
-}
-
-/* The bytes under a file's cells, laid anew into the file as a whole. */
-static void lay_cells(const mc_power_file *file, const uint8_t *chosen, uint8_t *bytes)
-{
-    mc_power_file bare = *file;
-    bare.cell_count = 0;
-    for (uint32_t i = 0; i < file->cell_count; i++) {
-        const mc_power_cell *cell = &file->cell[i];
-        mc_power_bytes(&bare, NULL, cell->unit_from, cell->unit_to, bytes + cell->unit_from);
-    }
-    for (uint32_t i = 0; i < file->cell_count; i++) {
-        mc_power_put_cell(&file->cell[i], chosen[i], 0, file->size, bytes);
-    }
-}
-
-bool mc_states_show(const mc_states *states, mc_disk *disk, bool *shown)
-{
-    assert(!disk->logging);
-    for (uint32_t i = 0; i < states->file_count; i++) {
-        const mc_power_file *file = &states->file[i];
-        bool again = shown[i];
-        shown[i] = true;
-        if (!file->exists) {
-            if (!again && disk->file[i].exists && !mc_disk_delete(disk, (uint16_t)i)) {
-                return false;
-            }
-            continue;
-        }
-        if (!again) {
-            if (!mc_disk_create(disk, (uint16_t)i) ||
-                !mc_disk_truncate(disk, (uint16_t)i, file->size)) {
-                return false;
-            }
-            mc_power_file bare = *file;
-            bare.cell_count = 0;
-            mc_power_bytes(&bare, NULL, 0, file->size, disk->file[i].data);
-        }
-        lay_cells(file, states->choice[i], disk->file[i].data);
-    }
-    return true;
-}
-
-/* ---- the walk ---- */
 
 typedef struct walking {
     mc_walk *walk;
@@ -323,7 +18,7 @@ typedef struct walking {
     size_t depth;
     size_t capacity;
     mc_hash128 before; /* names what was found in bytes so far */
-    uint8_t *bytes;    /* READ_BYTES_MAX */
+    uint8_t *bytes;    /* MC_READ_BYTES_MAX */
 } walking;
 
 static mc_status no_memory(const walking *w)
@@ -353,8 +48,8 @@ static mc_hash128 label_of(walking *w, const mc_read *read)
     const uint8_t *chosen =
         read->file < w->walk->states->file_count ? w->walk->states->choice[read->file] : NULL;
     XXH128_hash_t hash = {to - from, 0};
-    for (uint64_t at = from; at < to || at == from; at += READ_BYTES_MAX) {
-        uint64_t end = to - at < READ_BYTES_MAX ? to : at + READ_BYTES_MAX;
+    for (uint64_t at = from; at < to || at == from; at += MC_READ_BYTES_MAX) {
+        uint64_t end = to - at < MC_READ_BYTES_MAX ? to : at + MC_READ_BYTES_MAX;
         mc_power_bytes(file, chosen, at, end, w->bytes);
         hash = XXH3_128bits_withSeed(w->bytes, (size_t)(end - at), hash.low64);
     }
@@ -465,18 +160,19 @@ static mc_status grow(walking *w, uint32_t from, mc_hash128 label, uint32_t *out
         return mc_fail(w->error, MC_IO, "not-deterministic",
                        "power: two states alike in %zu reads were read otherwise", w->depth);
     }
-    *out = NO_NODE;
+    *out = MC_NO_NODE;
     for (size_t i = w->depth; i <= walk->reads.count; i++) {
         bool leaf = i == walk->reads.count;
-        node n = {.leaf = leaf, .end = leaf ? end : 0};
+        mc_trie_node n = {.leaf = leaf, .end = leaf ? end : 0};
         if (!leaf) {
             n.read = walk->reads.read[i];
         }
-        uint32_t added = add_node(trie, n);
-        if (added == NO_NODE || (from != NO_NODE && !add_edge(trie, from, label, added))) {
+        uint32_t added = mc_trie_add_node(trie, n);
+        if (added == MC_NO_NODE ||
+            (from != MC_NO_NODE && !mc_trie_add_edge(trie, from, label, added))) {
             return no_memory(w);
         }
-        *out = *out == NO_NODE ? added : *out;
+        *out = *out == MC_NO_NODE ? added : *out;
         from = added;
         if (!leaf) {
             label = label_of(w, &n.read);
@@ -489,7 +185,7 @@ static mc_status walk_node(walking *w, uint32_t number);
 
 /* Two states that fail alike must be read alike and end alike. */
 static mc_status run_other(walking *w, const mc_read *read, const uint32_t *cells,
-                           const findings *f, uint32_t node_number)
+                           const mc_findings *f, uint32_t node_number)
 {
     mc_walk *walk = w->walk;
     mc_states *states = walk->states;
@@ -527,8 +223,8 @@ static mc_status run_other(walking *w, const mc_read *read, const uint32_t *cell
         const mc_read *then = &walk->reads.read[depth];
         alike = depth < walk->reads.count && now.kind == then->kind && now.file == then->file &&
                 now.from == then->from && now.to == then->to;
-        at = alike ? follow(walk->trie, at, label_of(w, &now)) : at;
-        alike = alike && at != NO_NODE;
+        at = alike ? mc_trie_follow(walk->trie, at, label_of(w, &now)) : at;
+        alike = alike && at != MC_NO_NODE;
     }
     alike = alike && depth == walk->reads.count &&
             walk->reader->same(walk->reader->context, walk->trie->node[at].end, end);
@@ -542,8 +238,8 @@ static mc_status run_other(walking *w, const mc_read *read, const uint32_t *cell
 static mc_status go_on(walking *w, uint32_t from, mc_hash128 label, bool *grew, uint32_t *to)
 {
     *grew = false;
-    *to = follow(w->walk->trie, from, label);
-    if (*to != NO_NODE) {
+    *to = mc_trie_follow(w->walk->trie, from, label);
+    if (*to != MC_NO_NODE) {
         return MC_OK;
     }
     if (w->walk->runs_left == 0) {
@@ -553,8 +249,8 @@ static mc_status go_on(walking *w, uint32_t from, mc_hash128 label, bool *grew, 
     return grow(w, from, label, to);
 }
 
-static bool add_finding(const walking *w, findings *f, const uint32_t *cells, const mc_read *read,
-                        mc_hash128 label, bool failed)
+static bool add_finding(const walking *w, mc_findings *f, const uint32_t *cells,
+                        const mc_read *read, mc_hash128 label, bool failed)
 {
     const uint8_t *chosen = w->walk->states->choice[read->file];
     uint32_t row = f->count;
@@ -570,7 +266,7 @@ static bool add_finding(const walking *w, findings *f, const uint32_t *cells, co
     }
     if (f->count == f->capacity) {
         uint32_t capacity = f->capacity == 0 ? 8 : f->capacity * 2;
-        finding *rows = realloc(f->row, capacity * sizeof *rows);
+        mc_found *rows = realloc(f->row, capacity * sizeof *rows);
         f->row = rows != NULL ? rows : f->row;
         uint8_t *choices = realloc(f->choice, (size_t)capacity * (f->cells + 1));
         f->choice = choices != NULL ? choices : f->choice;
@@ -579,7 +275,7 @@ static bool add_finding(const walking *w, findings *f, const uint32_t *cells, co
         }
         f->capacity = capacity;
     }
-    f->row[row] = (finding){label, 1, failed};
+    f->row[row] = (mc_found){label, 1, failed};
     for (uint32_t i = 0; i < f->cells; i++) {
         f->choice[(size_t)row * f->cells + i] = chosen[cells[i]];
         f->last[i] = failed ? chosen[cells[i]] : f->last[i];
@@ -589,7 +285,7 @@ static bool add_finding(const walking *w, findings *f, const uint32_t *cells, co
 }
 
 /* Every choice of the cells from number `i` on. */
-static mc_status find_all(walking *w, findings *f, const mc_read *read, const uint32_t *cells,
+static mc_status find_all(walking *w, mc_findings *f, const mc_read *read, const uint32_t *cells,
                           uint32_t i, bool checked)
 {
     static const mc_hash128 failure = {0x6661696c, 0x6661696c};
@@ -630,7 +326,7 @@ static mc_hash128 id_of_read(walking *w, const mc_read *read)
     mc_power_file bare = *file;
     bare.cell_count = 0;
     uint64_t to = read->to < file->size ? read->to : file->size;
-    uint64_t stop = to - read->from <= READ_BYTES_MAX ? to : read->from + READ_BYTES_MAX;
+    uint64_t stop = to - read->from <= MC_READ_BYTES_MAX ? to : read->from + MC_READ_BYTES_MAX;
     mc_power_bytes(&bare, NULL, read->from, stop, w->bytes);
     XXH128_hash_t id = XXH3_128bits_withSeed(w->bytes, (size_t)(stop - read->from), w->before.low);
     uint64_t place[] = {read->file, read->from, read->to, to, w->before.high};
@@ -651,15 +347,15 @@ static mc_hash128 id_of_read(walking *w, const mc_read *read)
 }
 
 /* What a read can find, from memory if it was met before. Null without memory. */
-static findings *find(walking *w, const mc_read *read, const uint32_t *cells, uint32_t count)
+static mc_findings *find(walking *w, const mc_read *read, const uint32_t *cells, uint32_t count)
 {
     const mc_subject *reader = w->walk->reader;
     mc_hash128 id = id_of_read(w, read);
-    findings *f = findings_of(w->walk->trie, id);
+    mc_findings *f = mc_trie_findings(w->walk->trie, id);
     if (f == NULL || f->row != NULL) {
         return f;
     }
-    *f = (findings){.id = id, .cells = count, .last = malloc(count + 1)};
+    *f = (mc_findings){.id = id, .cells = count, .last = malloc(count + 1)};
     w->walk->trie->findings_count++;
     bool checked = reader->checks != NULL && reader->checks(reader->context, w->walk->states, read);
     return f->last != NULL && find_all(w, f, read, cells, 0, checked) == MC_OK ? f : NULL;
@@ -667,10 +363,10 @@ static findings *find(walking *w, const mc_read *read, const uint32_t *cells, ui
 
 /* One finding of a read: its choices are made, and what follows is walked. */
 static mc_status take_finding(walking *w, uint32_t from, const mc_read *read, const uint32_t *cells,
-                              const findings *f, uint32_t row)
+                              const mc_findings *f, uint32_t row)
 {
     mc_states *states = w->walk->states;
-    finding found = f->row[row];
+    mc_found found = f->row[row];
     for (uint32_t i = 0; i < f->cells; i++) {
         (void)mc_states_choose(states, read->file, cells[i], f->choice[(size_t)row * f->cells + i]);
     }
@@ -683,7 +379,7 @@ static mc_status take_finding(walking *w, uint32_t from, const mc_read *read, co
     if (status == MC_OK && grew && found.failed && found.times > 1) {
         status = run_other(w, read, cells, f, to);
     }
-    if (status == MC_OK && to != NO_NODE) {
+    if (status == MC_OK && to != MC_NO_NODE) {
         status = walk_node(w, to);
     }
     if (found.failed) {
@@ -697,11 +393,11 @@ static mc_status walk_findings(walking *w, uint32_t from, const mc_read *read,
 {
     mc_states *states = w->walk->states;
     mc_hash128 before = w->before;
-    const findings *kept = find(w, read, cells, count);
+    const mc_findings *kept = find(w, read, cells, count);
     if (kept == NULL) {
         return no_memory(w);
     }
-    findings f = *kept; /* the table may move */
+    mc_findings f = *kept; /* the table may move */
     uint32_t cell_count = states->file[read->file].cell_count;
     uint8_t *chosen = states->choice[read->file];
     uint8_t *choices = malloc(cell_count);
@@ -735,7 +431,7 @@ static mc_status walk_settled(walking *w, uint32_t from, const mc_read *read)
         w->before = (mc_hash128){id.low64, id.high64};
     }
     mc_status status = go_on(w, from, label, &grew, &to);
-    if (status == MC_OK && to != NO_NODE) {
+    if (status == MC_OK && to != MC_NO_NODE) {
         status = walk_node(w, to);
     }
     w->before = before;
@@ -744,7 +440,7 @@ static mc_status walk_settled(walking *w, uint32_t from, const mc_read *read)
 
 static mc_status walk_node(walking *w, uint32_t number)
 {
-    node n = w->walk->trie->node[number];
+    mc_trie_node n = w->walk->trie->node[number];
     if (n.leaf) {
         return w->walk->leaf(w->walk->context, n.end, w->error);
     }
@@ -776,7 +472,7 @@ mc_status mc_classes_walk(mc_walk *walk, mc_error *error)
     mc_status status = MC_OK;
     if (walk->trie->node_count == 0) {
         status = walk->runs_left == 0 ? walk->unresolved(walk->context, error)
-                                      : grow(&w, NO_NODE, (mc_hash128){0}, &root);
+                                      : grow(&w, MC_NO_NODE, (mc_hash128){0}, &root);
     }
     if (status == MC_OK && walk->trie->node_count > 0) {
         status = walk_node(&w, root);

@@ -18,19 +18,8 @@
 #ifndef MIDCOMMIT_CRASHSIM_CLASSES_H
 #define MIDCOMMIT_CRASHSIM_CLASSES_H
 
-#include <gmp.h>
-
-#include "crashsim/power.h"
 #include "crashsim/reads.h"
-
-/* The states of one crash point that have their names and lengths in common. A cell's choice is
- * MC_POWER_UNCHOSEN while it is open. `times`: the choices now stand for so many. */
-typedef struct mc_states {
-    const mc_power_file *file;
-    uint8_t **choice; /* by file, then by cell */
-    uint32_t file_count;
-    mpz_t times;
-} mc_states;
+#include "crashsim/states.h"
 
 typedef struct mc_subject {
     void *context;
@@ -69,17 +58,5 @@ typedef struct mc_walk {
 
 /* Walks all classes of walk->states, whose choices are as before when it returns. */
 mc_status mc_classes_walk(mc_walk *walk, mc_error *error);
-
-/* How many states the open choices of one file, or of all and what is closed, stand for. */
-void mc_states_count_file(const mc_states *states, uint32_t file, mpz_t count);
-void mc_states_count(const mc_states *states, mpz_t count);
-
-/* Brings `disk` to the state with every open cell there. Only bytes under cells are written to a
- * file that is shown already; all are when it returns. */
-bool mc_states_show(const mc_states *states, mc_disk *disk, bool *shown);
-
-/* Opens, decides and takes back: sets a cell's choice and what follows for the cells that it is
- * chained to; false if it contradicts what was chosen before, nothing being changed. */
-bool mc_states_choose(mc_states *states, uint32_t file, uint32_t cell, uint8_t choice);
 
 #endif

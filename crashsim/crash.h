@@ -29,6 +29,7 @@ typedef struct mc_crash {
     uint32_t acked; /* commits that returned success */
     uint32_t begun; /* acked, or acked + 1 while a commit is in flight */
     const mc_op *op;    /* element `point`, the operation in progress; null at the trace's end */
+    const char *note;   /* a word more for the signature, or null */
     const char *choice; /* power: the answers that give the state (power.h); else null */
     mc_hash128 id;      /* equal exactly when the disk states are equal */
 } mc_crash;

@@ -19,15 +19,35 @@
  * commits metadata (names, and lengths, as far as it does not delay them) in the order in which
  * they were made, so that what is there of it is a prefix, and a sync of a file with metadata
  * pending commits all metadata before it. `data` says whether bytes are tied to it: with
- * MC_POWER_DATA_WITH_SIZE a length that grew is not there before the bytes in its new blocks are
- * (ext4's data=ordered: jbd2 writes those before it commits).
+ * MC_POWER_DATA_WITH_SIZE a length that grew is not there before its new blocks are (ext4's
+ * data=ordered: jbd2 writes those before it commits). A block may have been written back as soon as
+ * there was something in it, and is not new then, so what is sure of it is the write that was the
+ * first in it; a later one, beside the first or over it, may be missing although the length that
+ * it gave the file is there (ext4_da_write_end sets the length at once where the block is mapped).
+ * With MC_POWER_DATA_BEFORE_SIZE a length that grew waits for all bytes that were written beyond
+ * the end that the file had (xfs and btrfs set it when the writing of those has ended), and for
+ * nothing that was written over them. A cut waits for nothing, in both: a file may be cut to blocks
+ * that were never written back.
+ *
+ * With `sync_alone` a sync of a file commits that inode's own metadata, the names that lead to it
+ * included, and a sync of the directory commits names; neither commits anything else that is older.
+ *
+ * An element with MC_OPF_DIR_SYNC is two things, and the machine can die between them. For an
+ * unlink (DELETE), and with `sync_alone` for a SYNC, the crash point right after the element stands
+ * for that: the sync of the directory is over when the next element, which can be a mark, begins.
+ * The point before the element and one after both halves would not be enough: names in no order
+ * that are older than the unlink may be missing where it is there, an unlink that shrinks may have
+ * stopped half way, and a sync alone brings a file's name without older ones. Any other sync only
+ * takes states away: what lies between its halves is possible before it, so it needs no such point.
  *
  * The WAL index (-shm) is never on the disk: SQLite makes no sync of it, and rebuilds it.
  *
  * Left out: sectors that change although nobody wrote near them, media faults, a sync that fails,
  * renames and hard links (SQLite makes none), syncs that cover a part of a file, a write that
  * reaches the disk after a later one of the same unit was written over it (caches keep one copy of
- * a block), garbage that is the former content of another file rather than a pattern. */
+ * a block), garbage that is the former content of another file rather than a pattern, and, with
+ * both kinds of tied data, a file whose later blocks were written back and its earlier ones were
+ * not, which the kernel does only to large files and when it is asked to (sync_file_range). */
 #ifndef MIDCOMMIT_CRASHSIM_POWER_H
 #define MIDCOMMIT_CRASHSIM_POWER_H
 
@@ -39,6 +59,7 @@ enum { MC_POWER_NAMES = 1, MC_POWER_SHRINKS = 2, MC_POWER_GROWTHS = 4 };
 typedef enum mc_power_data {
     MC_POWER_DATA_FREE,         /* bytes are tied to nothing */
     MC_POWER_DATA_WITH_SIZE,    /* to the length that makes them visible, in new blocks */
+    MC_POWER_DATA_BEFORE_SIZE,  /* to the length that they gave the file, wherever they lie */
     MC_POWER_DATA_BEFORE_LATER, /* to all ordered metadata that was made later, overwrites too */
 } mc_power_data;
 
@@ -129,6 +150,9 @@ mc_power *mc_power_open(const mc_trace *trace, const mc_power_profile *profile);
 void mc_power_close(mc_power *power);
 mc_status mc_power_advance(mc_power *power, size_t point, mc_error *error);
 
+/* Are the states at `point` those at `point` - 1, since a mark lies between that ends no sync? */
+bool mc_power_is_same(const mc_trace *trace, size_t point);
+
 /* How many things are pending: writes, lengths, names. 0: the only state is what kill leaves there,
  * without the WAL index. */
 size_t mc_power_pending(const mc_power *power);
@@ -140,6 +164,9 @@ size_t mc_power_pending(const mc_power *power);
 void mc_power_metadata(mc_power *power, mc_power_choose choose, void *context);
 mc_status mc_power_lay(mc_power *power, uint16_t number, mc_power_choose choose, void *context,
                        mc_arena *arena, mc_power_file *file, mc_error *error);
+
+/* Asks as mc_power_lay does, and names what it would lay: equal for files that are laid alike. */
+mc_hash128 mc_power_peek(mc_power *power, uint16_t number, mc_power_choose choose, void *context);
 
 /* The answers that give the state with these choices of the files' cells: `say` is told each in the
  * order in which mc_power_state asks for them. Those of METADATA to FILL come before. */

@@ -94,7 +94,7 @@ const mc_power_profile mc_power_profiles[] = {
      .tear_any = true,
      .psow = true,
      .ordered = MC_POWER_NAMES | MC_POWER_SHRINKS,
-     .data = MC_POWER_DATA_WITH_SIZE,
+     .data = MC_POWER_DATA_BEFORE_SIZE,
      .syncs = true,
      .dir_syncs = true,
      .source = "Linux, filesystems/xfs-delayed-logging-design; sizes are logged when the writing "
@@ -105,12 +105,14 @@ const mc_power_profile mc_power_profiles[] = {
      .tear_any = true,
      .psow = true,
      .ordered = MC_POWER_NAMES | MC_POWER_SHRINKS,
-     .data = MC_POWER_DATA_WITH_SIZE,
+     .data = MC_POWER_DATA_BEFORE_SIZE,
      .syncs = true,
      .dir_syncs = true,
      .sync_alone = true,
-     .source = "Linux, btrfs: the log tree holds the inode that is synced and its names "
-               "(btrfs_log_inode_parent); checksummed blocks of 4096 bytes are not torn"},
+     .source =
+         "Linux, btrfs: the log tree holds the inode that is synced and its names "
+         "(btrfs_log_inode_parent), the length follows its extents (btrfs_finish_ordered_io); "
+         "checksummed blocks of 4096 bytes are not torn"},
     {.name = "nonatomic-unlink",
      .summary = "as ext4-ordered, where a deleted file shrinks block by block before it is gone",
      .tear_bytes = SECTOR,

@@ -16,14 +16,15 @@ static uint64_t peak_of(const mc_bench *bench)
 
 void mc_report_bench(const mc_bench *bench, FILE *out)
 {
-    (void)fprintf(out, "%-10s %-7s %-8s %13s %9s %13s %12s %10s\n", "path", "mode", "workload",
+    (void)fprintf(out, "%-13s %-7s %-8s %13s %9s %13s %12s %10s\n", "path", "mode", "workload",
                   "database", "states", "states/second", "to baseline", "peak MB");
     for (uint32_t i = 0; i < bench->row_count; i++) {
         const mc_bench_row *row = &bench->row[i];
-        (void)fprintf(out, "%-10s %-7s %-8s %13" PRIu64 " %9" PRIu64 " %13.0f %11.1fx %10.1f\n",
-                      row->path, mc_mode_names[row->mode], row->workload, row->database_bytes,
-                      row->states, row->states_per_second, row->ratio,
-                      (double)row->peak_rss_bytes / 1048576);
+        (void)fprintf(out, "%-13s %-7s %-8s %13" PRIu64 " %9" PRIu64, row->path,
+                      mc_mode_names[row->mode], row->workload, row->database_bytes, row->states);
+        (void)fprintf(out, row->states_per_second < 1e12 ? " %13.0f %11.1fx" : " %13.1e %11.0ex",
+                      row->states_per_second, row->ratio);
+        (void)fprintf(out, " %10.1f\n", (double)row->peak_rss_bytes / 1048576);
     }
 }
 

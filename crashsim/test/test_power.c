@@ -264,6 +264,21 @@ static void lengths_wait_for_their_bytes_or_not(void **unused)
     write_op(&trace, MAIN, 4096, 512, 'c'); /* over bytes that the length does not wait for */
     expect(&trace, "ext4-ordered", ANSWERS(1, 0), "m8 b8", "-");
     expect(&trace, "ext4-ordered", ANSWERS(1, 1), "m8 c1 b7", "-");
+    write_op(&trace, MAIN, 8192, 512, 'd'); /* nor does one that came later, in another block */
+    expect(&trace, "ext4-ordered", ANSWERS(2, 0), "m8 b8 d1", "-");
+    mc_trace_free(&trace);
+    trace = new_trace(4096); /* a new block was written back before more was put into it */
+    write_op(&trace, MAIN, 4096, 512, 'b');
+    write_op(&trace, MAIN, 4608, 512, 'c');
+    expect(&trace, "ext4-ordered", ANSWERS(2, 0), "m8 b1 01", "-");
+    expect(&trace, "ext4-ordered", ANSWERS(2, 1), "m8 b1 c1", "-");
+    mc_trace_free(&trace);
+    trace = new_trace(4096); /* a cut waits for nothing; then blocks beyond it are new again */
+    write_op(&trace, MAIN, 4096, 8192, 'b');
+    op(&trace, MC_OP_TRUNCATE, MAIN, 8192, 0);
+    expect(&trace, "ext4-ordered", ANSWERS(1, 0), "m8 08", "-");
+    write_op(&trace, MAIN, 8192, 512, 'c');
+    expect(&trace, "ext4-ordered", ANSWERS(1, 1), "m8 b8 c1", "-");
     mc_trace_free(&trace);
     trace = new_trace(512); /* in the last block that it has the length waits for nothing */
     write_op(&trace, MAIN, 512, 512, 'b');
@@ -276,6 +291,24 @@ static void lengths_wait_for_their_bytes_or_not(void **unused)
     write_op(&trace, MAIN, 0, 512, 'c');
     write_op(&trace, MAIN, 4096, 512, 'd');
     expect(&trace, "ext4-ordered", ANSWERS(1, 0), "b8 d1", "-");
+    mc_trace_free(&trace);
+}
+
+/* Promise: where a length is set when its bytes are there, it waits for what was written beyond the
+ * end, in blocks of any age, and not for what was written over that. */
+static void lengths_are_set_after_their_bytes(void **unused)
+{
+    (void)unused;
+    mc_trace trace = new_trace(512);
+    write_op(&trace, MAIN, 512, 512, 'b');
+    expect(&trace, "xfs", ANSWERS(0), "m1", "-");
+    answers asked = *ANSWERS(1);
+    expect(&trace, "xfs", &asked, "m1 b1", "-");
+    assert_int_equal(asked.asked, 1);
+    write_op(&trace, MAIN, 512, 512, 'c');
+    write_op(&trace, MAIN, 512, 1024, 'd'); /* the second half of which is new */
+    expect(&trace, "xfs", ANSWERS(2, 0, 0), "m1 b1 d1", "-");
+    expect(&trace, "xfs", ANSWERS(2, 1, 0), "m1 c1 d1", "-");
     mc_trace_free(&trace);
 }
 
@@ -301,6 +334,7 @@ static void bytes_after_a_cut_need_the_cut(void **unused)
     assert_true(mc_disk_create(&trace.base, JOURNAL));
     op(&trace, MC_OP_TRUNCATE, MAIN, 512, 0);
     op(&trace, MC_OP_DELETE, JOURNAL, 0, MC_OPF_DIR_SYNC);
+    op(&trace, MC_OP_ACKED, MC_DISK_NONE, 1, 0);
     expect(&trace, "ext4-ordered", &(answers){0}, "m1", "-");
     expect(&trace, "psow", &(answers){0}, "m2", "-");
     mc_trace_free(&trace);
@@ -318,6 +352,82 @@ static void in_order_older_writes_are_there(void **unused)
     answers asked = *ANSWERS(1, 0);
     expect(&trace, "sector-512", &asked, "b1 m1", "");
     assert_int_equal(asked.asked, 2);
+    mc_trace_free(&trace);
+}
+
+/* Promise: between an unlink and the sync of its directory the name may be there or not, in every
+ * order with the names before it; from the next element on it is gone. */
+static void an_unlink_is_pending_until_its_directory_is_synced(void **unused)
+{
+    (void)unused;
+    mc_trace trace = new_trace(512);
+    assert_true(mc_disk_delete(&trace.base, MAIN));
+    assert_true(mc_disk_create(&trace.base, JOURNAL));
+    op(&trace, MC_OP_CREATE, MAIN, 0, 0);
+    op(&trace, MC_OP_DELETE, JOURNAL, 0, MC_OPF_DIR_SYNC);
+    assert_false(mc_power_is_same(&trace, 1));
+    expect(&trace, "psow", ANSWERS(0, 0), "-", "");
+    expect(&trace, "psow", ANSWERS(0, 1), "-", "-");
+    expect(&trace, "psow", ANSWERS(1, 0), "", "");
+    expect(&trace, "ext4-ordered", ANSWERS(1), "", "");
+    expect(&trace, "ext4-ordered", ANSWERS(2), "", "-");
+    op(&trace, MC_OP_ACKED, MC_DISK_NONE, 1, 0);
+    op(&trace, MC_OP_BEGUN, MC_DISK_NONE, 2, 0);
+    assert_false(mc_power_is_same(&trace, 3));
+    assert_true(mc_power_is_same(&trace, 4));
+    expect(&trace, "psow", &(answers){0}, "", "-");
+    expect(&trace, "ext4-ordered", &(answers){0}, "", "-");
+    expect(&trace, "no-dirsync", ANSWERS(0, 0), "-", "");
+    mc_trace_free(&trace);
+}
+
+/* Promise: with `sync_alone` a sync takes what is its file's along, its name too, and leaves what
+ * is older pending; a sync of the directory takes all names and no cut. */
+static void a_sync_alone_commits_one_file(void **unused)
+{
+    (void)unused;
+    mc_trace trace = new_trace(1024);
+    op(&trace, MC_OP_TRUNCATE, MAIN, 512, 0);
+    op(&trace, MC_OP_CREATE, JOURNAL, 0, 0);
+    write_op(&trace, JOURNAL, 0, 512, 'j');
+    op(&trace, MC_OP_SYNC, JOURNAL, 0, 0);
+    expect(&trace, "btrfs", ANSWERS(0), "m2", "j1");
+    expect(&trace, "btrfs", ANSWERS(1), "m1", "j1");
+    expect(&trace, "xfs", &(answers){0}, "m1", "j1");
+    op(&trace, MC_OP_DELETE, JOURNAL, 0, MC_OPF_DIR_SYNC);
+    expect(&trace, "btrfs", ANSWERS(0), "m2", "j1");
+    expect(&trace, "btrfs", ANSWERS(1), "m1", "j1"); /* in order */
+    expect(&trace, "btrfs", ANSWERS(2), "m1", "-");
+    op(&trace, MC_OP_ACKED, MC_DISK_NONE, 1, 0);
+    expect(&trace, "btrfs", ANSWERS(0), "m2", "-");
+    mc_trace_free(&trace);
+    trace =
+        new_trace(512); /* between its two halves a sync has brought a name without older ones */
+    assert_true(mc_disk_delete(&trace.base, MAIN));
+    op(&trace, MC_OP_CREATE, MAIN, 0, 0);
+    op(&trace, MC_OP_CREATE, JOURNAL, 0, 0);
+    expect(&trace, "btrfs", ANSWERS(1), "", "-");
+    op(&trace, MC_OP_SYNC, JOURNAL, 0, MC_OPF_DIR_SYNC);
+    expect(&trace, "btrfs", ANSWERS(0), "-", "");
+    expect(&trace, "xfs", &(answers){0}, "", "");
+    op(&trace, MC_OP_ACKED, MC_DISK_NONE, 1, 0);
+    expect(&trace, "btrfs", &(answers){0}, "", "");
+    mc_trace_free(&trace);
+}
+
+/* Promise: with `unlink_shrinks` a deleted file is whole, cut at a block, empty or gone, until
+ * its directory is synced. */
+static void an_unlink_may_stop_half_way(void **unused)
+{
+    (void)unused;
+    mc_trace trace = new_trace(5120);
+    op(&trace, MC_OP_DELETE, MAIN, 0, MC_OPF_DIR_SYNC);
+    expect(&trace, "nonatomic-unlink", ANSWERS(0), "m10", "-");
+    expect(&trace, "nonatomic-unlink", ANSWERS(1), "m8", "-");
+    expect(&trace, "nonatomic-unlink", ANSWERS(2), "", "-");
+    expect(&trace, "nonatomic-unlink", ANSWERS(3), "-", "-");
+    op(&trace, MC_OP_ACKED, MC_DISK_NONE, 1, 0);
+    expect(&trace, "nonatomic-unlink", &(answers){0}, "-", "-");
     mc_trace_free(&trace);
 }
 
@@ -396,6 +506,7 @@ typedef struct model {
     uint32_t inodes;
     int inode[FILES_MAX]; /* by file; -1: none */
     int durable[FILES_MAX];
+    bool unlinked; /* by the last element, which syncs the directory, too */
 } model;
 
 static int new_inode(model *m, const mc_disk_file *content)
@@ -413,6 +524,9 @@ static int new_inode(model *m, const mc_disk_file *content)
 static void step_model(model *m, const mc_op *element)
 {
     mc_error error;
+    if (m->unlinked) {
+        memcpy(m->durable, m->inode, sizeof m->durable);
+    }
     assert_int_equal(mc_trace_apply(&m->live, element, UINT32_MAX, &error), MC_OK);
     uint16_t file = element->file;
     if (element->kind == MC_OP_CREATE) {
@@ -425,9 +539,10 @@ static void step_model(model *m, const mc_op *element)
         assert_true(mc_disk_truncate(&m->synced, inode, 0));
         assert_true(mc_disk_write(&m->synced, inode, 0, now->data, (size_t)now->size));
     }
-    if ((element->flags & MC_OPF_DIR_SYNC) != 0) {
+    if (element->kind == MC_OP_SYNC && (element->flags & MC_OPF_DIR_SYNC) != 0) {
         memcpy(m->durable, m->inode, sizeof m->durable);
     }
+    m->unlinked = element->kind == MC_OP_DELETE && (element->flags & MC_OPF_DIR_SYNC) != 0;
 }
 
 static void same_as_durable(const mc_trace *trace, const model *m, const mc_disk *disk)
@@ -497,8 +612,12 @@ int main(void)
         cmocka_unit_test(only_strict_damages_the_neighbourhood),
         cmocka_unit_test(a_deleted_file_can_be_there_again),
         cmocka_unit_test(lengths_wait_for_their_bytes_or_not),
+        cmocka_unit_test(lengths_are_set_after_their_bytes),
         cmocka_unit_test(bytes_after_a_cut_need_the_cut),
         cmocka_unit_test(in_order_older_writes_are_there),
+        cmocka_unit_test(an_unlink_is_pending_until_its_directory_is_synced),
+        cmocka_unit_test(a_sync_alone_commits_one_file),
+        cmocka_unit_test(an_unlink_may_stop_half_way),
         cmocka_unit_test(everything_kept_is_the_kill_state),
         cmocka_unit_test(everything_dropped_is_what_was_durable),
         cmocka_unit_test(profiles_have_names_and_sources),

@@ -2,7 +2,7 @@
 
 round_seconds=1200   # of one target in one round, at most; then the engines exchange what they found
 rounds_wanted=4      # so that with two cores each kind of AFL++'s secondaries has its turn
-turn_seconds=60      # but no turn of an engine is made shorter than this for it
+turn_seconds=150     # but no turn is made shorter than this for it: libFuzzer reads its corpus first
 afl_least_seconds=10 # below that AFL++ has hardly started
 
 # fuzz_all SECONDS: rounds over all targets; in each libFuzzer has the cores first, then AFL++, on the same

@@ -18,26 +18,32 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-typedef enum path { PATH_BASELINE, PATH_CONTROL, PATH_WALK } path;
+typedef enum path { PATH_BASELINE, PATH_CONTROL, PATH_WALK, PATH_POWER } path;
 
 typedef struct plan {
     path path;
     mc_mode mode;
     bool large;
+    const char *workload;
 } plan;
 
 /* SQLite's cost per state grows with the WAL: one commit is the case in which it is fastest. The
  * walk's does not, and each of its walks should be long enough to time. */
 enum { WALK_COMMITS = 8 };
 
-static const char *const path_names[] = {"baseline", "control", "walk"};
-static const char workload[] = "inplace";
+static const char *const path_names[] = {"baseline", "control", "walk", "power-classes"};
 
 static const plan plans[] = {
-    {PATH_BASELINE, MC_MODE_DELETE, false}, {PATH_CONTROL, MC_MODE_DELETE, false},
-    {PATH_WALK, MC_MODE_DELETE, false},     {PATH_WALK, MC_MODE_DELETE, true},
-    {PATH_BASELINE, MC_MODE_WAL, false},    {PATH_CONTROL, MC_MODE_WAL, false},
-    {PATH_WALK, MC_MODE_WAL, false},        {PATH_WALK, MC_MODE_WAL, true},
+    {PATH_BASELINE, MC_MODE_DELETE, false, "inplace"},
+    {PATH_CONTROL, MC_MODE_DELETE, false, "inplace"},
+    {PATH_WALK, MC_MODE_DELETE, false, "inplace"},
+    {PATH_WALK, MC_MODE_DELETE, true, "inplace"},
+    {PATH_POWER, MC_MODE_DELETE, false, "inplace"},
+    {PATH_POWER, MC_MODE_DELETE, false, "grow"},
+    {PATH_BASELINE, MC_MODE_WAL, false, "inplace"},
+    {PATH_CONTROL, MC_MODE_WAL, false, "inplace"},
+    {PATH_WALK, MC_MODE_WAL, false, "inplace"},
+    {PATH_WALK, MC_MODE_WAL, true, "inplace"},
 };
 enum { PLANS = sizeof plans / sizeof *plans };
 
@@ -165,12 +171,12 @@ static mc_status baseline_state(void *context, const mc_crash *crash, mc_error *
 static mc_record_options recipe(const plan *p, const mc_bench_options *options)
 {
     return (mc_record_options){
-        .workload = workload,
+        .workload = p->workload,
         .mode = p->mode,
         .sync = MC_SYNC_FULL,
         .page_size = 4096,
         .seed = 1,
-        .txns = p->path == PATH_WALK ? WALK_COMMITS : 1,
+        .txns = p->path == PATH_WALK || p->path == PATH_POWER ? WALK_COMMITS : 1,
         .scale_bytes = p->large ? options->large_bytes : 0,
     };
 }
@@ -274,6 +280,27 @@ static mc_status pass_baseline(const mc_record_options *record, mc_bench_row *ro
     return status;
 }
 
+/* All states of all power losses under `strict`; what is not closed is not counted. */
+static mc_status pass_power(const mc_record_options *record, mc_bench_row *row, meter *m,
+                            double *seconds, mc_error *error)
+{
+    mc_importers none = {0};
+    mc_judge_options options = {
+        .record = record, .importers = &none, .power = mc_power_find("strict")};
+    mc_cell cell = {0};
+    double start = now();
+    mc_status status = mc_judge(&options, &cell, error);
+    *seconds += now() - start;
+    if (status == MC_OK) {
+        mpz_sub(cell.proof->total, cell.proof->total, cell.proof->unresolved);
+        row->judged += mpz_get_d(cell.proof->total);
+        m->states += cell.proof->runs;
+        m->wrong += cell.control_dirty;
+    }
+    mc_cell_free(&cell);
+    return status;
+}
+
 static mc_status measure(const plan *p, const mc_bench_options *options, mc_bench_row *row,
                          mc_error *error)
 {
@@ -289,6 +316,7 @@ static mc_status measure(const plan *p, const mc_bench_options *options, mc_benc
     }
     while (status == MC_OK && seconds < options->seconds) {
         status = p->path == PATH_CONTROL ? pass_control(&record, row, &m, &seconds, error)
+                 : p->path == PATH_POWER ? pass_power(&record, row, &m, &seconds, error)
                                          : pass_baseline(&record, row, &m, &seconds, error);
     }
     if (status == MC_OK && m.wrong > 0) {
@@ -297,7 +325,7 @@ static mc_status measure(const plan *p, const mc_bench_options *options, mc_benc
                          path_names[p->path], mc_mode_names[p->mode], m.wrong, m.states);
     }
     row->states = m.states;
-    row->states_per_second = (double)m.states / seconds;
+    row->states_per_second = (p->path == PATH_POWER ? row->judged : (double)m.states) / seconds;
     return status;
 }
 
@@ -339,7 +367,7 @@ static mc_status done(void *context, uint32_t index, char *text, mc_error *error
     mc_bench_row *row = &c->bench->row[index];
     row->path = path_names[plans[index].path];
     row->mode = plans[index].mode;
-    row->workload = workload;
+    row->workload = plans[index].workload;
     row->database_bytes = (uint64_t)json_integer_value(json_object_get(object, "bytes"));
     row->trace_bytes = (uint64_t)json_integer_value(json_object_get(object, "trace"));
     row->states = (uint64_t)json_integer_value(json_object_get(object, "states"));

@@ -5,6 +5,8 @@
  * connection, the recovered pages matched with the snapshots (control.h) walk       native recovery
  * followed from state to state, matched with the snapshots (follow.h)
  *
+ *     power-classes   all states of all power losses under `strict`, by exact classes (loss.h)
+ *
  * Absolute numbers depend on the machine and its neighbours; the ratios to the baseline of the same
  * run are what is quoted. Each path runs in a process of its own, so that its peak memory is its
  * own. */
@@ -21,7 +23,8 @@ typedef struct mc_bench_row {
     const char *workload;
     uint64_t database_bytes;
     uint64_t trace_bytes; /* what the trace's operations hold */
-    uint64_t states;
+    uint64_t states;      /* power-classes: that were made */
+    double judged;        /* power-classes: states, about; else 0 */
     double states_per_second;
     double ratio; /* to the baseline of the same mode on the small database */
     uint64_t peak_rss_bytes;

@@ -159,11 +159,6 @@ static mc_status allowed_at(lane *l, size_t point, const mc_power_profile *profi
     return mc_member(&l->trace, point, profile, state, &l->arena, is_allowed, why, 200, error);
 }
 
-static bool is_mark(const mc_trace *trace, size_t element)
-{
-    return element < trace->op_count && !mc_shim_performs(trace, element);
-}
-
 static mc_status allowed(lane *l, const moment *m, const mc_power_profile *profile,
                          const mc_disk *state, bool *is_allowed, size_t *point, char why[200],
                          mc_error *error)
@@ -173,7 +168,7 @@ static mc_status allowed(lane *l, const moment *m, const mc_power_profile *profi
     if (m->begun <= m->until) {
         *is_allowed = true;
         for (size_t p = m->begun; status == MC_OK && *is_allowed && p <= m->until; p++) {
-            if (p == m->begun || !is_mark(&l->trace, p - 1)) {
+            if (p == m->begun || !mc_power_is_same(&l->trace, p)) {
                 *point = p;
                 status = allowed_at(l, p, profile, state, is_allowed, why, error);
             }
@@ -181,13 +176,9 @@ static mc_status allowed(lane *l, const moment *m, const mc_power_profile *profi
         return status;
     }
     assert(m->begun > 0);
-    mc_op *under_way = &l->trace.op[m->begun - 1];
-    mc_op whole = *under_way;
     status = allowed_at(l, m->begun - 1, profile, state, is_allowed, why, error);
-    if (status == MC_OK && !*is_allowed && whole.kind != MC_OP_SYNC) {
-        under_way->flags &= (uint8_t)~MC_OPF_DIR_SYNC;
+    if (status == MC_OK && !*is_allowed) {
         status = allowed_at(l, m->begun, profile, state, is_allowed, why, error);
-        *under_way = whole;
     }
     return status;
 }

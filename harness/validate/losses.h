@@ -10,7 +10,8 @@
  * Which crash point is it? Between two blocks the disk does not change, so the state must be
  * allowed at every crash point that the workload passed in between; that is how a sync that did not
  * do what the model says it does is found. If it passed none, one operation was under way all the
- * time, and the state must be allowed before it or after it, but for its sync of the directory. */
+ * time, and the state must be allowed before it or right after it, where a sync of the directory
+ * that it ends with need not be over (power.h). */
 #ifndef MIDCOMMIT_HARNESS_VALIDATE_LOSSES_H
 #define MIDCOMMIT_HARNESS_VALIDATE_LOSSES_H
 

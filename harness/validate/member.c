@@ -6,12 +6,14 @@
 
 enum { BLOCK = 4096, NOWHERE = 0xffffffff };
 
-/* A change that may have reached the disk on its own. */
+/* A change that may have reached the disk on its own. Of a name or a length what is older than a
+ * durable one does not show any more. */
 typedef struct change {
     enum { RENAMED, RESIZED, WRITTEN } kind;
     uint16_t name;  /* RENAMED: of this file, */
     uint32_t inode; /* which leads here now; else whose length or bytes */
     uint64_t size;  /* RESIZED: the length; WRITTEN: where the write ends */
+    uint64_t old;   /* WRITTEN: the length that the file had before */
     bool shrinks;
     bool durable;
     bool ordered; /* it becomes durable in the order in which it was made */
@@ -61,27 +63,50 @@ static void commit_ordered(search *s)
     }
 }
 
+/* The names that lead to a file are its metadata. Alone, it takes them along; else the directory's
+ * part is left to the order. */
 static void sync_file(search *s, uint32_t number)
 {
+    bool alone = s->profile->sync_alone;
     bool metadata = false;
     for (size_t i = 0; i < s->count; i++) {
         change *c = &s->change[i];
         if (c->inode == number && !c->durable) {
             metadata |= c->kind != WRITTEN;
-            c->durable = c->kind != RENAMED;
+            c->durable = c->kind != RENAMED || alone;
         }
     }
-    if (metadata) {
+    if (metadata && !alone) {
         commit_ordered(s);
     }
 }
 
+/* The directory is a file: its names are its metadata. */
 static void sync_folder(search *s)
 {
+    if (!s->profile->syncs || !s->profile->dir_syncs) {
+        return;
+    }
     for (size_t i = 0; i < s->count; i++) {
         s->change[i].durable |= s->change[i].kind == RENAMED;
     }
-    commit_ordered(s);
+    if (!s->profile->sync_alone) {
+        commit_ordered(s);
+    }
+}
+
+/* A file that goes block by block gets each length of whole blocks on its way, and none at last. */
+static void shrink_away(search *s, change c)
+{
+    uint64_t *size = &s->inode[c.inode].size;
+    c.kind = RESIZED;
+    c.shrinks = true;
+    while (*size > 0) {
+        uint64_t rest = *size % BLOCK;
+        *size -= rest > 0 ? rest : BLOCK;
+        c.size = *size;
+        add(s, c);
+    }
 }
 
 static void take(search *s, size_t element)
@@ -90,6 +115,9 @@ static void take(search *s, size_t element)
     uint32_t number = s->leads[op->file];
     uint64_t end = op->kind == MC_OP_TRUNCATE ? op->offset : op->offset + op->size;
     change c = {.name = op->file, .inode = number, .size = end, .op = element};
+    if (op->kind == MC_OP_DELETE && s->profile->unlink_shrinks) {
+        shrink_away(s, c);
+    }
     if (op->kind == MC_OP_CREATE || op->kind == MC_OP_DELETE) {
         c.kind = RENAMED;
         c.inode = op->kind == MC_OP_CREATE ? s->inode_count++ : (uint32_t)NOWHERE;
@@ -98,6 +126,7 @@ static void take(search *s, size_t element)
     } else if (op->kind == MC_OP_TRUNCATE || op->kind == MC_OP_WRITE) {
         c.kind = RESIZED;
         c.shrinks = end < s->inode[number].size;
+        c.old = s->inode[number].size;
         if (op->kind == MC_OP_TRUNCATE || end > s->inode[number].size) {
             s->inode[number].size = end;
             add(s, c);
@@ -109,9 +138,36 @@ static void take(search *s, size_t element)
     } else if (op->kind == MC_OP_SYNC && s->profile->syncs && number != NOWHERE) {
         sync_file(s, number);
     }
-    if ((op->flags & MC_OPF_DIR_SYNC) != 0 && s->profile->syncs && s->profile->dir_syncs) {
+}
+
+/* Element `done` is over, since another begins; or it is the last one before the crash. */
+static void end_element(search *s, size_t done, bool is_last)
+{
+    const mc_op *op = &s->trace->op[done];
+    bool waits = op->kind == MC_OP_DELETE || s->profile->sync_alone;
+    if ((op->flags & MC_OPF_DIR_SYNC) != 0 && !(is_last && waits)) {
         sync_folder(s);
     }
+}
+
+/* How many changes the elements before `point` are at most. */
+static size_t changes_at_most(const search *s, size_t point)
+{
+    uint64_t longest = 0;
+    size_t most = 2 * point + 1;
+    for (uint32_t i = 0; i < s->trace->base.file_count; i++) {
+        uint64_t size = s->trace->base.file[i].size;
+        longest = size > longest ? size : longest;
+    }
+    for (size_t i = 0; i < point; i++) {
+        const mc_op *op = &s->trace->op[i];
+        bool sizes = op->kind == MC_OP_WRITE || op->kind == MC_OP_TRUNCATE;
+        uint64_t end = sizes ? op->offset + op->size : 0;
+        longest = end > longest ? end : longest;
+        bool shrinks = op->kind == MC_OP_DELETE && s->profile->unlink_shrinks;
+        most += shrinks ? (size_t)(longest / BLOCK) + 1 : 0;
+    }
+    return most;
 }
 
 static bool derive(search *s, size_t point, mc_arena *arena)
@@ -122,7 +178,7 @@ static bool derive(search *s, size_t point, mc_arena *arena)
         uint64_t size = s->state->file[i].size;
         longest = size > longest ? size : longest;
     }
-    s->change = mc_arena_calloc(arena, 2 * point + 1, sizeof *s->change);
+    s->change = mc_arena_calloc(arena, changes_at_most(s, point), sizeof *s->change);
     s->inode = mc_arena_calloc(arena, base->file_count + point, sizeof *s->inode);
     s->leads = mc_arena_calloc(arena, base->file_count, sizeof *s->leads);
     s->first = mc_arena_calloc(arena, base->file_count, sizeof *s->first);
@@ -144,6 +200,7 @@ static bool derive(search *s, size_t point, mc_arena *arena)
         if (file != MC_DISK_NONE && !is_shm(s->trace, file)) {
             take(s, i);
         }
+        end_element(s, i, i + 1 == point);
     }
     return true;
 }
@@ -217,13 +274,37 @@ static uint64_t new_from(const attempt *a, const change *now)
     return from;
 }
 
-static bool is_forced(const attempt *a, const change *c, uint64_t at, uint64_t fresh)
+/* Is `write` the first in the block of `at` since that block was new? */
+static bool is_first(const attempt *a, const change *write, uint64_t at)
 {
+    uint64_t block = at / BLOCK;
+    for (const change *c = write; c-- > a->s->change;) {
+        if (c->inode != a->inode || c->kind == RENAMED) {
+            continue;
+        }
+        uint64_t from = a->s->trace->op[c->op].offset;
+        if (c->kind == WRITTEN && from / BLOCK <= block && block * BLOCK < c->size) {
+            return false;
+        }
+        if (c->kind == RESIZED && c->shrinks && c->size <= block * BLOCK &&
+            (c->durable || c <= a->length)) {
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool is_forced(const attempt *a, const change *c, uint64_t at, uint64_t to, uint64_t fresh)
+{
+    const change *length = a->length;
+    bool waited = length != NULL && !length->shrinks && c->op <= length->op;
     switch (a->s->profile->data) {
     case MC_POWER_DATA_FREE:
         return c->durable;
     case MC_POWER_DATA_WITH_SIZE:
-        return c->durable || (a->length != NULL && c->op <= a->length->op && at >= fresh);
+        return c->durable || (waited && at >= fresh && is_first(a, c, at));
+    case MC_POWER_DATA_BEFORE_SIZE:
+        return c->durable || (waited && to > c->old);
     case MC_POWER_DATA_BEFORE_LATER:
         return c->durable || c->op < a->s->newest;
     }
@@ -237,13 +318,12 @@ static bool take_write(attempt *a, const change *c)
     uint64_t tear = profile->tear_bytes;
     uint64_t end = c->size < a->file->size ? c->size : a->file->size;
     uint64_t fresh = new_from(a, c);
-    bool all = op->offset < end && is_forced(a, c, op->offset, fresh);
     bool ended = false; /* of a write of which a prefix is there: the prefix */
     uint64_t to;
     for (uint64_t from = op->offset; from < end; from = to) {
         uint64_t unit = from / tear * tear;
         to = unit + tear < end ? unit + tear : end;
-        bool forced = all || is_forced(a, c, from, fresh);
+        bool forced = is_forced(a, c, from, to, fresh);
         bool agree = agrees(a, from, to, op->data + (from - op->offset));
         ended = ended || !agree;
         if (agree && (forced || profile->tear_any || !ended)) {

@@ -35,8 +35,8 @@ const mc_realfs mc_realfs_rows[] = {
     {"ext4-lock", "ext4", "data=ordered,dioread_lock,nodiscard", 24 * MIB, EXT4_MAKE,
      "ext4-ordered"},
     {"ext4-writeback", "ext4", "data=writeback,nodiscard", 24 * MIB, EXT4_MAKE, "ext4-writeback"},
-    {"xfs", "xfs", "nodiscard", 320 * MIB, {"mkfs.xfs", "-q", "-f", "-K", NULL}, "psow"},
-    {"btrfs", "btrfs", "nodiscard", 128 * MIB, {"mkfs.btrfs", "-q", "-f", "-K", NULL}, "psow"},
+    {"xfs", "xfs", "nodiscard", 320 * MIB, {"mkfs.xfs", "-q", "-f", "-K", NULL}, "xfs"},
+    {"btrfs", "btrfs", "nodiscard", 128 * MIB, {"mkfs.btrfs", "-q", "-f", "-K", NULL}, "btrfs"},
     {.name = NULL},
 };
 

@@ -1,0 +1,546 @@
+/* losscount.c: how many states came out as what. */
+#include "harness/judge/losing.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { TRIES = 64 };
+
+static void say_answer(void *context, uint32_t answer)
+{
+    mc_choice_text *text = context;
+    mc_choice_add(text, answer);
+}
+
+/* A state is named by its layout, then by the choices of its cells. */
+static void name_layout(mc_loss *l, char *out)
+{
+    mc_choice_text text = {.out = out};
+    out[0] = '\0';
+    for (uint32_t i = 0; i < l->digits; i++) {
+        mc_choice_add(&text, l->digit[i]);
+    }
+    mc_choice_end(&text);
+}
+
+void mc_loss_name_cells(mc_loss *l, char *out)
+{
+    mc_choice_text text = {.out = out};
+    out[0] = '\0';
+    mc_power_answers(l->power, l->states.file, l->states.choice, say_answer, &text);
+    mc_choice_end(&text);
+}
+
+void mc_loss_name_state(mc_loss *l, const char *cells)
+{
+    char layout[MC_CHOICE_MAX];
+    name_layout(l, layout);
+    (void)snprintf(l->choice, sizeof l->choice, "%s%s", layout, cells);
+    l->crash.choice = l->choice;
+}
+
+static bool is_same(const mc_share *s, const mc_share *t)
+{
+    return s->who == t->who && s->recovers == t->recovers && s->induced == t->induced &&
+           s->outcome.kind == t->outcome.kind &&
+           (s->outcome.kind == MC_OUTCOME_SNAPSHOT
+                ? s->outcome.content_class == t->outcome.content_class
+            : s->outcome.kind == MC_OUTCOME_REFUSED ? s->outcome.reason == t->outcome.reason
+                                                    : s->outcome.noticed == t->outcome.noticed);
+}
+
+/* Runs `who` on the state that the choices name now, open ones being there. */
+static mc_status run_state(mc_loss *l, uint32_t who, mc_outcome *out, mc_error *error)
+{
+    mc_judging *j = l->j;
+    if (!mc_states_show(&l->states, &j->trace.base, l->shown)) {
+        return mc_loss_no_memory(error);
+    }
+    return who == MC_LOSS_CONTROL ? mc_judging_control(j, out, error)
+                                  : mc_judging_outcome(j, who, out, error);
+}
+
+/* The row that is like `what`; `*added` if there was none. Null without memory. */
+mc_share *mc_loss_row(mc_shares *all, const mc_share *what, bool *added)
+{
+    *added = false;
+    for (uint32_t i = 0; i < all->count; i++) {
+        if (is_same(&all->share[i], what)) {
+            return &all->share[i];
+        }
+    }
+    if (!mc_loss_grow((void **)&all->share, all->count, &all->capacity, sizeof *all->share)) {
+        return NULL;
+    }
+    mc_share *s = &all->share[all->count++];
+    *s = *what;
+    s->classes = 0;
+    mpz_init(s->states);
+    *added = true;
+    return s;
+}
+
+void mc_loss_free_shares(mc_shares *all)
+{
+    for (uint32_t i = 0; i < all->count; i++) {
+        mpz_clear(all->share[i].states);
+    }
+    all->count = 0;
+}
+
+/* Has a state been run for what comes out, where the classes of now end? It is taken as if it had
+ * been from now on. False without memory. */
+static bool is_proved(mc_loss *l, const mc_share *s, bool *known)
+{
+    uint64_t facts[] = {s->who,
+                        (uint64_t)s->recovers << 1 | s->induced,
+                        s->outcome.kind,
+                        s->outcome.kind == MC_OUTCOME_SNAPSHOT ? s->outcome.content_class
+                                                               : s->outcome.noticed,
+                        l->ends_at[0],
+                        l->ends_at[1]};
+    XXH128_hash_t hash = XXH3_128bits(facts, sizeof facts);
+    mc_hash128 id = {hash.low64, hash.high64};
+    uint32_t ignored;
+    *known = mc_idmap_get(&l->proved, id, &ignored);
+    return *known || mc_idmap_put(&l->proved, id, 0);
+}
+
+/* Adds states to what came of the layout. What is new is run, with the choices of now. */
+static mc_status add_share(mc_loss *l, const mc_share *what, const mpz_t states, mc_error *error)
+{
+    bool added;
+    mc_share *s = mc_loss_row(l->adding, what, &added);
+    l->layout_classes += what->who == MC_LOSS_CONTROL;
+    if (s == NULL) {
+        return mc_loss_no_memory(error);
+    }
+    mpz_add(s->states, s->states, states);
+    s->classes++;
+    if (!added) {
+        return MC_OK;
+    }
+    if (l->to_pick != NULL) {
+        (void)mc_lazy_pick(l->lazy, &l->states, l->to_pick, l->picked);
+    }
+    mc_loss_name_cells(l, s->choice);
+    mc_share ran = *s;
+    bool known;
+    mc_status status = is_proved(l, s, &known) ? MC_OK : mc_loss_no_memory(error);
+    if (status != MC_OK || known) {
+        return status;
+    }
+    status = run_state(l, s->who, &ran.outcome, error);
+    if (status == MC_OK && !is_same(s, &ran)) {
+        char state[MC_STATE_ID_MAX];
+        mc_loss_name_state(l, s->choice);
+        mc_judging_state_id(l->j, &l->crash, state, sizeof state);
+        return mc_fail(error, MC_IO, "class", "%s: a class said otherwise than this state of it",
+                       state);
+    }
+    s->outcome = ran.outcome;
+    return status;
+}
+
+/* Choices that make no snapshot up to the one in flight: all there, nothing there, then by chance
+ * that is the same in every run. False when none was found. */
+static mc_status pick_rest(mc_loss *l, const mc_end *end, bool *found, mc_error *error)
+{
+    uint64_t random = 0x9e3779b97f4a7c15u;
+    *found = false;
+    for (int attempt = 0; attempt < TRIES && !*found; attempt++) {
+        for (uint32_t f = 0; f < l->states.file_count; f++) {
+            const mc_power_file *file = &l->states.file[f];
+            for (uint32_t i = 0; file->exists && i < file->cell_count; i++) {
+                random = random * 6364136223846793005u + 1442695040888963407u;
+                uint8_t most = (uint8_t)(file->cell[i].alternatives - 1);
+                uint8_t choice = attempt == 0   ? most
+                                 : attempt == 1 ? 0
+                                                : (uint8_t)((random >> 33) % (most + 1u));
+                if (l->states.choice[f][i] == MC_POWER_UNCHOSEN && most > 0) {
+                    (void)mc_states_choose(&l->states, f, i, choice);
+                }
+            }
+        }
+        bool exact;
+        mc_status status = mc_lazy_share(l->lazy, &l->states, end, l->crash.begun, l->match,
+                                         l->rest, &exact, error);
+        if (status != MC_OK) {
+            return status;
+        }
+        *found = mpz_sgn(l->rest) > 0;
+        for (uint32_t f = 0; f < l->states.file_count && !*found; f++) {
+            if (l->states.file[f].exists) {
+                memcpy(l->states.choice[f], l->states.choice[f] + l->states.file[f].cell_count,
+                       l->states.file[f].cell_count);
+            }
+        }
+    }
+    return MC_OK;
+}
+
+/* The choices are kept behind themselves while some are made for a while. */
+static void keep_choices(mc_loss *l)
+{
+    for (uint32_t f = 0; f < l->states.file_count; f++) {
+        if (l->states.file[f].exists) {
+            memcpy(l->states.choice[f] + l->states.file[f].cell_count, l->states.choice[f],
+                   l->states.file[f].cell_count);
+        }
+    }
+}
+
+static void bring_choices_back(mc_loss *l)
+{
+    for (uint32_t f = 0; f < l->states.file_count; f++) {
+        if (l->states.file[f].exists) {
+            memcpy(l->states.choice[f], l->states.choice[f] + l->states.file[f].cell_count,
+                   l->states.file[f].cell_count);
+        }
+    }
+}
+
+/* The outcome of an image that is no snapshot by its pages: SQLite is asked once for each. */
+static mc_status outcome_of_rest(mc_loss *l, mc_loss_subject *s, const mc_end *end, mc_outcome *out,
+                                 mc_error *error)
+{
+    mc_hash128 id = mc_lazy_id(l->lazy, &l->states, end);
+    uint32_t index;
+    if (mc_idmap_get(&s->known, id, &index)) {
+        *out = s->outcome[index];
+        return MC_OK;
+    }
+    mc_status status = run_state(l, s->who, out, error);
+    if (status == MC_OK && (!mc_loss_grow((void **)&s->outcome, s->outcome_count,
+                                          &s->outcome_capacity, sizeof *s->outcome) ||
+                            !mc_idmap_put(&s->known, id, s->outcome_count))) {
+        return mc_loss_no_memory(error);
+    }
+    if (status == MC_OK) {
+        s->outcome[s->outcome_count++] = *out;
+    }
+    return status;
+}
+
+/* What the choices of the other files stand for, beside those of the main files. */
+static void count_others(mc_loss *l, mpz_t others)
+{
+    mpz_t one;
+    mpz_init(one);
+    mpz_set(others, l->states.times);
+    for (uint32_t f = 0; f < l->states.file_count; f++) {
+        bool is_main = false;
+        for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
+            is_main = is_main || l->j->main_slot[d] == f;
+        }
+        if (l->states.file[f].exists && !is_main) {
+            mc_states_count_file(&l->states, f, one);
+            mpz_mul(others, others, one);
+        }
+    }
+    mpz_clear(one);
+}
+
+typedef mc_status (*take_fn)(mc_loss *l, mc_loss_subject *s, const mc_outcome *outcome,
+                             const mpz_t states, mc_error *error);
+
+/* Shares the states of a class out between the outcomes of its image. */
+void mc_loss_free_splits(mc_loss *l)
+{
+    for (uint32_t i = 0; i < l->split_count; i++) {
+        for (uint32_t k = 0; k < l->split[i].count; k++) {
+            mpz_clear(l->split[i].match[k]);
+        }
+        mpz_clear(l->split[i].rest);
+        free(l->split[i].match);
+    }
+    l->split_count = 0;
+    mc_idmap_free(&l->splits);
+}
+
+static mc_hash128 id_of_split(const mc_loss *l, const mc_loss_subject *s)
+{
+    uint64_t who[] = {s->who, l->ends_at[s->who == MC_LOSS_CONTROL ? 0 : 1], l->crash.begun};
+    XXH128_hash_t id = XXH3_128bits(who, sizeof who);
+    for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
+        uint16_t f = l->j->main_slot[d];
+        uint64_t file[] = {id.low64, id.high64, l->laid[f].id.low, l->laid[f].id.high};
+        id = XXH3_128bits(file, sizeof file);
+        id = XXH3_128bits_withSeed(l->states.choice[f], l->states.file[f].cell_count,
+                                   id.low64 ^ id.high64);
+    }
+    return (mc_hash128){id.low64, id.high64};
+}
+
+/* mc_lazy_share at the end where the walk is now, from memory if it was asked before. */
+static const mc_known_split *split_up(mc_loss *l, mc_loss_subject *s, const mc_end *end,
+                                      mc_error *error)
+{
+    enum { SPLITS_MAX = 1 << 14 };
+    mc_hash128 id = id_of_split(l, s);
+    uint32_t index;
+    if (mc_idmap_get(&l->splits, id, &index)) {
+        return &l->split[index];
+    }
+    if (l->split_count == SPLITS_MAX) {
+        mc_loss_free_splits(l);
+    }
+    mc_known_split split = {.count = l->crash.begun + 1};
+    mc_status status = mc_lazy_share(l->lazy, &l->states, end, l->crash.begun, l->match, l->rest,
+                                     &split.exact, error);
+    split.match = malloc(split.count * sizeof *split.match);
+    if (status != MC_OK || split.match == NULL ||
+        !mc_loss_grow((void **)&l->split, l->split_count, &l->split_capacity, sizeof *l->split) ||
+        !mc_idmap_put(&l->splits, id, l->split_count)) {
+        free(split.match);
+        (void)mc_loss_no_memory(error);
+        return NULL;
+    }
+    for (uint32_t k = 0; k < split.count; k++) {
+        mpz_init_set(split.match[k], l->match[k]);
+    }
+    mpz_init_set(split.rest, l->rest);
+    l->split[l->split_count] = split;
+    return &l->split[l->split_count++];
+}
+
+static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, take_fn take,
+                           mc_error *error)
+{
+    const mc_known_split *known = split_up(l, s, end, error);
+    if (known == NULL) {
+        return error->status;
+    }
+    mc_known_split split = *known; /* the table may move */
+    mpz_t others;
+    mpz_t states;
+    bool any = false;
+    mc_status status = MC_OK;
+    mpz_inits(others, states, NULL);
+    count_others(l, others);
+    keep_choices(l);
+    for (uint32_t k = 0; status == MC_OK && k < split.count; k++) {
+        if (mpz_sgn(split.match[k]) > 0) {
+            any = true;
+            mc_outcome outcome = {.kind = MC_OUTCOME_SNAPSHOT,
+                                  .content_class = l->j->content.classes[k]};
+            mpz_mul(states, split.match[k], others);
+            l->to_pick = end;
+            l->picked = k;
+            status = take(l, s, &outcome, states, error);
+            l->to_pick = NULL;
+            bring_choices_back(l);
+        }
+    }
+    if (status == MC_OK && mpz_sgn(split.rest) > 0) {
+        bool found = false;
+        mc_outcome outcome;
+        mpz_mul(states, split.rest, others);
+        status = split.exact ? pick_rest(l, end, &found, error) : MC_OK;
+        if (status == MC_OK && found) {
+            status = outcome_of_rest(l, s, end, &outcome, error);
+            /* A dump may say of one that it is a snapshot after all; not of the others. */
+            found = outcome.kind != MC_OUTCOME_SNAPSHOT || mpz_cmp_ui(split.rest, 1) == 0;
+        }
+        if (status == MC_OK && found) {
+            l->alike = any ? NULL : end;
+            status = take(l, s, &outcome, states, error);
+            l->alike = NULL;
+        } else if (s->who == MC_LOSS_CONTROL) {
+            mpz_add(l->layout_lost, l->layout_lost, states);
+            mpz_add(l->resolved, l->resolved, states);
+        }
+        bring_choices_back(l);
+    }
+    mpz_clears(others, states, NULL);
+    return status;
+}
+
+static bool nothing_there(const mc_loss *l)
+{
+    for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
+        if (l->states.file[l->j->main_slot[d]].exists) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static mc_status add_for(mc_loss *l, uint32_t who, const mc_outcome *outcome, bool recovers,
+                         const mpz_t states, mc_error *error)
+{
+    mc_share what = {.who = who, .outcome = *outcome, .recovers = recovers};
+    return add_share(l, &what, states, error);
+}
+
+/* ---- SQLite ---- */
+
+/* Of states that recovery has not made a snapshot, those in which main was one before: recovery has
+ * damaged what was whole. The choices of now become such a state's, if there is one. */
+static mc_status count_induced(mc_loss *l, const mpz_t states, mpz_t induced, mc_error *error)
+{
+    mc_end as_it_is = {0};
+    uint32_t page_size = l->j->history.page_size;
+    uint32_t picked = MC_NO_SNAPSHOT;
+    bool exact = true;
+    mpz_set_ui(induced, 0);
+    for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
+        const mc_power_file *file = &l->states.file[l->j->main_slot[d]];
+        uint32_t pages = file->exists ? (uint32_t)(file->size / page_size) : 0;
+        as_it_is.page_count[d] = pages;
+        as_it_is.settled[d] = mc_arena_calloc(&l->ends, pages + 1, sizeof **as_it_is.settled);
+        if (as_it_is.settled[d] == NULL) {
+            return mc_loss_no_memory(error);
+        }
+    }
+    mc_status status = mc_lazy_share(l->lazy, &l->states, &as_it_is, l->crash.begun, l->match,
+                                     l->rest, &exact, error);
+    for (uint32_t k = 0; status == MC_OK && exact && k <= l->crash.begun; k++) {
+        picked = mpz_sgn(l->match[k]) > 0 ? k : picked;
+        mpz_add(induced, induced, l->match[k]);
+    }
+    if (picked != MC_NO_SNAPSHOT) {
+        mpz_t others;
+        mpz_init(others);
+        count_others(l, others);
+        mpz_mul(induced, induced, others);
+        mpz_clear(others);
+        (void)mc_lazy_pick(l->lazy, &l->states, &as_it_is, picked);
+    }
+    if (mpz_cmp(induced, states) > 0) {
+        mpz_set_ui(induced, 0); /* only a part of the class came out so: which, is not known */
+    }
+    return status;
+}
+
+static mc_status take_control(mc_loss *l, mc_loss_subject *s, const mc_outcome *outcome,
+                              const mpz_t states, mc_error *error)
+{
+    (void)s;
+    mpz_add(l->resolved, l->resolved, states);
+    if (outcome->kind == MC_OUTCOME_SNAPSHOT) {
+        return add_for(l, MC_LOSS_CONTROL, outcome, true, states, error);
+    }
+    mpz_t induced;
+    mpz_t rest;
+    mpz_inits(induced, rest, NULL);
+    mc_status status = MC_OK;
+    const mc_end *alike = l->alike; /* all states of the class came out so, if not null */
+    if (alike != NULL) {
+        bring_choices_back(l);
+        status = count_induced(l, states, induced, error);
+    }
+    mpz_sub(rest, states, induced);
+    if (status == MC_OK && mpz_sgn(induced) > 0) {
+        mc_share what = {.who = MC_LOSS_CONTROL, .outcome = *outcome, .induced = true};
+        status = add_share(l, &what, induced, error);
+    }
+    if (status == MC_OK && alike != NULL && alike->refusal == NULL) {
+        bool found;
+        bring_choices_back(l);
+        status = pick_rest(l, alike, &found, error);
+    }
+    if (status == MC_OK && mpz_sgn(rest) > 0) {
+        status = add_for(l, MC_LOSS_CONTROL, outcome, false, rest, error);
+    }
+    mpz_clears(induced, rest, NULL);
+    return status;
+}
+
+mc_status mc_loss_control_leaf(void *context, uint32_t number, mc_error *error)
+{
+    mc_loss_subject *s = context;
+    mc_loss *l = s->loss;
+    l->ends_at[0] = number;
+    mc_end end = s->end[number];
+    if (end.refusal == NULL) {
+        return share_out(l, s, &end, take_control, error);
+    }
+    mpz_t states;
+    mpz_init(states);
+    mc_states_count(&l->states, states);
+    mc_outcome outcome = {.kind = MC_OUTCOME_REFUSED, .reason = end.refusal};
+    keep_choices(l);
+    l->alike = &end;
+    mc_status status = take_control(l, s, &outcome, states, error);
+    l->alike = NULL;
+    bring_choices_back(l);
+    mpz_clear(states);
+    return status;
+}
+
+mc_status mc_loss_control_unresolved(void *context, mc_error *error)
+{
+    (void)error;
+    mc_loss_subject *s = context;
+    mpz_t states;
+    mpz_init(states);
+    mc_states_count(&s->loss->states, states);
+    mpz_add(s->loss->layout_lost, s->loss->layout_lost, states);
+    mpz_add(s->loss->resolved, s->loss->resolved, states);
+    mpz_clear(states);
+    return MC_OK;
+}
+
+/* ---- importers that take main as it is ---- */
+
+static mc_status take_field(mc_loss *l, mc_loss_subject *s, const mc_outcome *outcome,
+                            const mpz_t states, mc_error *error)
+{
+    return add_for(l, s->who, outcome, true, states, error);
+}
+
+/* A refusal: does SQLite recover these states? */
+static mc_status take_refused(mc_loss *l, mc_loss_subject *s, const mc_outcome *outcome,
+                              const mpz_t states, mc_error *error)
+{
+    (void)s;
+    return add_for(l, l->nested->who, &l->refused, outcome->kind == MC_OUTCOME_SNAPSHOT, states,
+                   error);
+}
+
+static mc_status refused_leaf(void *context, uint32_t number, mc_error *error)
+{
+    mc_loss_subject *s = context;
+    mc_loss *l = s->loss;
+    l->ends_at[0] = number;
+    mc_end end = s->end[number];
+    if (end.refusal == NULL) {
+        return share_out(l, s, &end, take_refused, error);
+    }
+    mpz_t states;
+    mpz_init(states);
+    mc_states_count(&l->states, states);
+    mc_status status = add_for(l, l->nested->who, &l->refused, false, states, error);
+    mpz_clear(states);
+    return status;
+}
+
+mc_status mc_loss_leave_unresolved(void *context, mc_error *error)
+{
+    (void)context;
+    (void)error;
+    return MC_OK;
+}
+
+mc_status mc_loss_field_leaf(void *context, uint32_t number, mc_error *error)
+{
+    mc_loss_subject *s = context;
+    mc_loss *l = s->loss;
+    l->ends_at[1] = number;
+    mc_end end = s->end[number];
+    bool empty = end.refusal != NULL && nothing_there(l);
+    for (uint32_t d = 0; empty && d < l->j->trace.database_count; d++) {
+        empty = l->j->history.snapshot[0].page_count[d] == 0;
+    }
+    if (end.refusal == NULL || empty) {
+        return share_out(l, s, &end, take_field, error);
+    }
+    l->nested = s;
+    l->refused = (mc_outcome){.kind = MC_OUTCOME_REFUSED, .reason = end.refusal};
+    return mc_loss_walk(l, &l->subject[MC_LOSS_CONTROL], refused_leaf, mc_loss_leave_unresolved,
+                        error);
+}
