@@ -46,7 +46,8 @@ static const known table[] = {
     {"shrink", MC_MODE_DELETE, MC_SYNC_FULL, "nonatomic-unlink", CLEAN | STALE | TORN,
      MC_PROMISE_NOTHING},
     /* One sync for records and the header that counts them, in a block that is there. */
-    {"spill", MC_MODE_DELETE, MC_SYNC_NORMAL, "xfs", CLEAN | STALE | TORN, MC_PROMISE_NOTHING},
+    {"spill", MC_MODE_DELETE, MC_SYNC_NORMAL, "ext4-ordered", CLEAN | STALE | TORN | MALFORMED,
+     MC_PROMISE_NOTHING},
     {"spill", MC_MODE_DELETE, MC_SYNC_FULL, "xfs", CLEAN | STALE, MC_PROMISE_LAST},
     /* pragma.html: without syncs the database may be corrupted. */
     {"grow", MC_MODE_DELETE, MC_SYNC_OFF, "btrfs", CLEAN | STALE | MALFORMED, MC_PROMISE_NOTHING},

@@ -33,7 +33,7 @@ static const golden goldens[] = {
                            "--budget 3 --importer 'recover,exec:exit 3'"},
     {"run-power.json", "run --workload grow --txns 1 --crash power:xfs --mode delete --importer "
                        "abandon,sqlite --quiet --json -"},
-    {"explain-power.txt", "explain spill/delete/normal/power:xfs/55+42x7.1110"},
+    {"explain-power.txt", "explain spill/delete/normal/power:ext4-ordered/55+42"},
     {"explain-delete.txt", "explain inplace/delete/full/kill/155"},
     {"explain-wal.txt", "explain spill/wal/full/kill/60"},
     {"explain-kv.txt", "explain inplace/delete/normal/kv:journal/152+1"},
