@@ -346,6 +346,21 @@ static mc_hash128 id_of_read(walking *w, const mc_read *read)
     return (mc_hash128){id.low64, id.high64};
 }
 
+/* Is one of the cells chained to another? What is chosen for it then decides of cells that the read
+ * does not reach, so choices that fail in one way do not stand for equally many. */
+static bool are_chained(const mc_power_file *file, const uint32_t *cells, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t next = cells[i] + 1;
+        if (file->cell[cells[i]].chained ||
+            (next < file->cell_count && file->cell[next].chained &&
+             file->cell[next].write == file->cell[cells[i]].write)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What a read can find, from memory if it was met before. Null without memory. */
 static mc_findings *find(walking *w, const mc_read *read, const uint32_t *cells, uint32_t count)
 {
@@ -357,7 +372,8 @@ static mc_findings *find(walking *w, const mc_read *read, const uint32_t *cells,
     }
     *f = (mc_findings){.id = id, .cells = count, .last = malloc(count + 1)};
     w->walk->trie->findings_count++;
-    bool checked = reader->checks != NULL && reader->checks(reader->context, w->walk->states, read);
+    bool checked = reader->checks != NULL && !are_chained(file_of(w, read), cells, count) &&
+                   reader->checks(reader->context, w->walk->states, read);
     return f->last != NULL && find_all(w, f, read, cells, 0, checked) == MC_OK ? f : NULL;
 }
 
