@@ -16,6 +16,18 @@ static mc_status no_memory(mc_error *error)
     return mc_fail(error, MC_NO_MEMORY, "no-memory", "again: out of memory");
 }
 
+/* How an application comes back. Its journal mode does not matter: SQLite reads the schema, and so
+ * recovers, before it looks at that pragma. A hot journal is deleted, by an exclusive connection
+ * its header is zeroed (pager.c pager_end_transaction). */
+static const struct way {
+    const char *name; /* in the names of states */
+    const char *settings;
+    bool journals; /* makes a difference for journals alone */
+} ways[] = {
+    {"", "", false},
+    {"exclusive:", "PRAGMA locking_mode=EXCLUSIVE; ", true},
+};
+
 /* ---- states ---- */
 
 /* Names a state: equal for equal files. */
@@ -41,9 +53,8 @@ static bool copy_files(mc_disk *target, const mc_disk *source)
         const mc_disk_file *file = &source->file[i];
         uint16_t number = mc_disk_slot(target, file->name);
         if (number == MC_DISK_NONE ||
-            (file->exists &&
-             !(mc_disk_create(target, number) &&
-               mc_disk_write(target, number, 0, file->data, (size_t)file->size)))) {
+            (file->exists && !(mc_disk_create(target, number) &&
+                               mc_disk_write(target, number, 0, file->data, (size_t)file->size)))) {
             return false;
         }
     }
@@ -72,7 +83,7 @@ static mc_status tell(mc_again *a, const char *what, const mc_outcome *made, con
     char first[MC_STATE_ID_MAX];
     char state[MC_AGAIN_STATE_MAX];
     mc_judging_state_id(a->j, a->first, first, sizeof first);
-    (void)snprintf(state, sizeof state, "%s//%s", first, where);
+    (void)snprintf(state, sizeof state, "%s//%s%s", first, ways[a->way].name, where);
     mc_again_found found = {what, state, made, (const mpz_t *)states, &a->recovery};
     return a->options.found == NULL ? MC_OK : a->options.found(a->options.context, &found, error);
 }
@@ -146,8 +157,8 @@ static mc_status ask_sqlite(mc_again *a, mc_reads *reads, mc_end *end, mc_arena 
     mc_control_recover(a->control, &answer);
     mc_control_note(a->control, NULL);
     if (!answer.recovered) {
-        *made = (mc_outcome){.kind = MC_OUTCOME_REFUSED,
-                             .reason = mc_judging_intern(j, answer.text)};
+        *made =
+            (mc_outcome){.kind = MC_OUTCOME_REFUSED, .reason = mc_judging_intern(j, answer.text)};
     } else {
         if (reads != NULL) {
             read_main_files(a, reads);
@@ -174,8 +185,8 @@ static mc_status meet_recover(mc_again *a, const mc_outcome *made, mc_error *err
         return MC_OK;
     }
     mc_status status = mc_judging_outcome(a->j, a->recover, &own, error);
-    bool agrees = own.kind == made->kind && (own.kind != MC_OUTCOME_SNAPSHOT ||
-                                             own.content_class == made->content_class);
+    bool agrees = own.kind == made->kind &&
+                  (own.kind != MC_OUTCOME_SNAPSHOT || own.content_class == made->content_class);
     if (status != MC_OK || agrees) {
         return status;
     }
@@ -218,13 +229,13 @@ mc_status mc_again_ask(mc_again *a, mc_reads *reads, mc_end *end, mc_arena *ends
 
 /* ---- the recovery ---- */
 
-/* As an application that comes back: settings, a read, and at last a close, which checkpoints. */
+/* Settings, a read, and at last a close, which checkpoints. */
 static int reopen(mc_again *a, const char *database, const char *vfs)
 {
     sqlite3 *db = NULL;
-    char sql[80];
-    (void)snprintf(sql, sizeof sql, "PRAGMA synchronous=%s; PRAGMA schema_version",
-                   mc_sync_names[a->j->options->record->sync]);
+    char sql[120];
+    (void)snprintf(sql, sizeof sql, "%sPRAGMA synchronous=%s; PRAGMA schema_version",
+                   ways[a->way].settings, mc_sync_names[a->j->options->record->sync]);
     int code = sqlite3_open_v2(database, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs);
     code = code == SQLITE_OK ? sqlite3_exec(db, sql, NULL, NULL, NULL) : code;
     int closed = sqlite3_close(db);
@@ -247,12 +258,16 @@ static mc_status record(mc_again *a, int *code, mc_error *error)
     }
     mc_disk_rewind(disk);
     mc_memvfs_close(vfs);
+    /* Now, since it made names. */
+    if (*code == SQLITE_NOMEM || !copy_files(&a->recovery.base, disk)) {
+        return no_memory(error);
+    }
     if (a->options.plant != NULL) {
         a->options.plant(&a->recovery);
     }
+    a->counts.recoveries++;
     a->counts.elements += a->recovery.op_count;
-    /* Now, since it made names. */
-    return *code != SQLITE_NOMEM && copy_files(&a->recovery.base, disk) ? MC_OK : no_memory(error);
+    return MC_OK;
 }
 
 /* ---- kill ---- */
@@ -294,6 +309,18 @@ static mc_status kill_recovery(mc_again *a, mc_error *error)
 
 /* ---- all of it ---- */
 
+static bool has_journal(const mc_again *a)
+{
+    bool has = false;
+    for (uint32_t d = 0; d < a->recovery.database_count; d++) {
+        mc_files files;
+        mc_disk_files(&a->j->trace.base, a->recovery.database[d], &files);
+        has = has || files.journal.size > 0;
+    }
+    return has;
+}
+
+/* The judging's disk shows the first state; not any more when this returns. */
 static mc_status judge_recovery(mc_again *a, mc_error *error)
 {
     int code = SQLITE_OK;
@@ -343,8 +370,14 @@ mc_status mc_again_judge(mc_again *a, const mc_disk *state, const mc_crash *cras
     j->single = true;
     mc_status status = is_repeated(a, &repeated, error);
     a->counts.repeated += repeated;
-    if (status == MC_OK && !repeated) {
-        status = judge_recovery(a, error);
+    bool journal = has_journal(a);
+    for (a->way = 0; status == MC_OK && !repeated && a->way < sizeof ways / sizeof *ways;
+         a->way++) {
+        if (a->way > 0 && !copy_files(&j->trace.base, &a->recovery.base)) {
+            status = no_memory(error);
+        } else if (journal || !ways[a->way].journals) {
+            status = judge_recovery(a, error);
+        }
     }
     j->single = single;
     exchange_disks(a);

@@ -2,10 +2,11 @@
  *
  * A state that a crash left is opened as an application does when it comes back: each database is
  * opened, read once, and closed, so a hot journal is played back and a WAL is checkpointed and
- * deleted. That recovery is recorded. What lay on the disk before it is durable (the machine has
- * been started again), and what it did is a trace like any other, which the same crash model
- * crashes at every point. SQLite, on a fresh connection, and recover are then let loose on what is
- * left.
+ * deleted; and, where there is a journal, once more by an exclusive connection, which does not
+ * delete it but zeroes its header. Each such recovery is recorded. What lay on the disk before it
+ * is durable (the machine has been started again), and what it did is a trace like any other, which
+ * the same crash model crashes at every point. SQLite, on a fresh connection, and recover are then
+ * let loose on what is left.
  *
  * Recovery must converge: where SQLite made a snapshot of the first state, both must make the same
  * content of each of the second. Anything else (another snapshot, a torn database, a refusal) is
@@ -26,25 +27,26 @@
  * visited nor unresolved are proved equal: of the same bytes as one that was visited, or of a class
  * with one. */
 typedef struct mc_again_counts {
-    uint64_t witnesses; /* states of the first crash that were given */
-    uint64_t repeated;  /* of them: were given before */
-    uint64_t unasked;   /* of them: SQLite makes no snapshot of it */
-    uint64_t elements;  /* of the traces of their recoveries */
-    uint64_t points;    /* crash points of those */
-    uint64_t visited;   /* second states that were made and recovered: distinct ones */
-    uint64_t classes;   /* power: what they fell into */
-    uint64_t disagreed; /* visited states of which recover made something else than SQLite */
-    mpz_t total;        /* second states */
-    mpz_t unresolved;   /* not decided within the budget */
-    mpz_t diverged;     /* SQLite makes something else of them than of the first state */
+    uint64_t witnesses;  /* states of the first crash that were given */
+    uint64_t repeated;   /* of them: were given before */
+    uint64_t unasked;    /* of them: SQLite makes no snapshot of it */
+    uint64_t recoveries; /* of the others: one each, and one more where there is a journal */
+    uint64_t elements;   /* of their traces */
+    uint64_t points;     /* crash points of those */
+    uint64_t visited;    /* second states that were made and recovered: distinct ones */
+    uint64_t classes;    /* power: what they fell into */
+    uint64_t disagreed;  /* visited states of which recover made something else than SQLite */
+    mpz_t total;         /* second states */
+    mpz_t unresolved;    /* not decided within the budget */
+    mpz_t diverged;      /* SQLite makes something else of them than of the first state */
 } mc_again_counts;
 
 /* What was found: the judging's disk shows a state of it. */
 typedef struct mc_again_found {
-    const char *what;        /* "another snapshot", "no snapshot", "refused", "recover differs" */
-    const char *state;       /* the first state's name, "//", and the second's within the recovery */
-    const mc_outcome *made;  /* by SQLite; of "recover differs", by recover */
-    const mpz_t *states;     /* how many */
+    const char *what;       /* "another snapshot", "no snapshot", "refused", "recover differs" */
+    const char *state;      /* the first state's name, "//", and the second's within the recovery */
+    const mc_outcome *made; /* by SQLite; of "recover differs", by recover */
+    const mpz_t *states;    /* how many */
     const mc_trace *recovery; /* begins at the first state */
 } mc_again_found;
 
@@ -52,7 +54,8 @@ typedef struct mc_again_options {
     const mc_power_profile *power; /* null: the machine lives on */
     uint64_t budget; /* per second crash point: states (kill; 0: all), runs (power; 0: 2000) */
     mc_status (*found)(void *context, const mc_again_found *found, mc_error *error); /* or null */
-    void (*plant)(mc_trace *recovery); /* for tests: breaks the recovery that was recorded; or null */
+    void (*plant)(
+        mc_trace *recovery); /* for tests: breaks the recovery that was recorded; or null */
     void *context;
 } mc_again_options;
 

@@ -187,8 +187,7 @@ static mc_status take_snapshot(mc_again_power *p, uint32_t end, uint32_t k, cons
                                mc_error *error)
 {
     bool proved;
-    mc_outcome said = {.kind = MC_OUTCOME_SNAPSHOT,
-                       .content_class = p->a->j->content.classes[k]};
+    mc_outcome said = {.kind = MC_OUTCOME_SNAPSHOT, .content_class = p->a->j->content.classes[k]};
     mc_status status = is_proved(p, end, said.content_class, &proved, error);
     if (status != MC_OK || (proved && mc_again_converged(p->a, &said))) {
         return status;
@@ -196,12 +195,13 @@ static mc_status take_snapshot(mc_again_power *p, uint32_t end, uint32_t k, cons
     (void)mc_lazy_pick(p->lazy, &p->states, &p->end[end], k);
     mc_outcome made = said;
     status = proved ? MC_OK : ask_present(p, &made, error);
-    if (status == MC_OK &&
-        (made.kind != said.kind || made.content_class != said.content_class)) {
+    if (status == MC_OK && (made.kind != said.kind || made.content_class != said.content_class)) {
         char where[2 * MC_CHOICE_MAX];
         name_state(p, where);
-        status = mc_fail(error, MC_IO, "class", "a second crash, at %s: "
-                         "a class said otherwise than this state of it", where);
+        status = mc_fail(error, MC_IO, "class",
+                         "a second crash, at %s: "
+                         "a class said otherwise than this state of it",
+                         where);
     }
     return status == MC_OK ? take(p, &made, states, error) : status;
 }
@@ -264,10 +264,10 @@ static mc_status share_out(mc_again_power *p, uint32_t number, mc_error *error)
     mpz_t rest;
     mpz_t *states = malloc(p->match_count * sizeof *states);
     mpz_inits(others, rest, NULL);
-    mc_status status = states == NULL ? no_memory(error)
-                                      : mc_lazy_share(p->lazy, &p->states, &p->end[number],
-                                                      p->match_count - 1, p->match, rest, &exact,
-                                                      error);
+    mc_status status = states == NULL
+                           ? no_memory(error)
+                           : mc_lazy_share(p->lazy, &p->states, &p->end[number], p->match_count - 1,
+                                           p->match, rest, &exact, error);
     uint32_t count = status == MC_OK ? p->match_count : 0;
     bool single = mpz_cmp_ui(rest, 1) == 0;
     count_others(p, others);

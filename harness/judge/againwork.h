@@ -24,6 +24,7 @@ struct mc_again {
     uint32_t recover; /* which importer it is; MC_IMPORTERS_MAX: none */
     mc_outcome expected;
     const mc_crash *first;
+    uint32_t way; /* in which the application comes back */
     mc_again_power *power;
 };
 

@@ -1,5 +1,5 @@
-/* test_again.c: recoveries that are crashed converge; broken ones, and disks that lie, are told; and
- * the classes of their power losses are held against brute force. */
+/* test_again.c: recoveries that are crashed converge; broken ones, and disks that lie, are told;
+ * and the classes of their power losses are held against brute force. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,10 +7,152 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <sqlite3.h>
 
-#include "core/recover.h"
+#include "crashsim/stock.h"
 #include "harness/judge/again.h"
 #include "harness/judge/loss.h"
+
+enum { STATES_MAX = 600 };
+
+/* Makes the states of power losses of a trace, one after the other. */
+typedef struct force {
+    const mc_trace *trace;
+    mc_power_file *file;
+    uint8_t **choice;
+    mc_arena arena;
+    uint32_t digit[64];
+    uint32_t base[64];
+    uint32_t digits;
+    uint32_t asked;
+    bool extremes;  /* of the cells' choices only two: all there, nothing there */
+    uint64_t limit; /* no states beyond so many */
+    uint64_t total;
+    void (*state)(struct force *force);
+} force;
+
+static uint32_t next_digit(void *context, mc_power_item item, const mc_op *op, uint32_t count)
+{
+    force *f = context;
+    (void)item;
+    (void)op;
+    assert_true(f->asked < 64);
+    if (f->asked == f->digits) {
+        f->digit[f->digits++] = 0;
+    }
+    f->base[f->asked] = count;
+    return f->digit[f->asked++];
+}
+
+static bool step_digits(force *f)
+{
+    for (; f->digits > 0; f->digits--) {
+        if (++f->digit[f->digits - 1] < f->base[f->digits - 1]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every choice of the cells from cell `i` of file `n` on. */
+static void force_cells(force *f, uint16_t n, uint32_t i)
+{
+    while (n < f->trace->base.file_count && (!f->file[n].exists || i == f->file[n].cell_count)) {
+        n++;
+        i = 0;
+    }
+    if (n == f->trace->base.file_count) {
+        if (f->total++ < f->limit) {
+            f->state(f);
+        }
+        return;
+    }
+    const mc_power_cell *cell = &f->file[n].cell[i];
+    uint8_t most = (uint8_t)(cell->alternatives - 1);
+    bool before = !cell->chained || f->choice[n][i - 1] == f->file[n].cell[i - 1].alternatives - 1;
+    for (uint8_t c = 0; c <= most && (c == 0 || before) && f->total <= f->limit; c++) {
+        f->choice[n][i] = c;
+        force_cells(f, n, i + 1);
+    }
+}
+
+static void force_extremes(force *f)
+{
+    for (int all = 0; all < 2; all++) {
+        for (uint16_t n = 0; n < f->trace->base.file_count; n++) {
+            for (uint32_t i = 0; f->file[n].exists && i < f->file[n].cell_count; i++) {
+                f->choice[n][i] = all ? (uint8_t)(f->file[n].cell[i].alternatives - 1) : 0;
+            }
+        }
+        f->total++;
+        f->state(f);
+    }
+}
+
+static void check(mc_status status, const mc_error *error)
+{
+    if (status != MC_OK) {
+        fail_msg("%s", error->text);
+    }
+}
+
+static void force_trace(force *f, const mc_power_profile *profile)
+{
+    mc_error error;
+    uint32_t files = f->trace->base.file_count;
+    f->file = calloc(files, sizeof *f->file);
+    f->choice = calloc(files, sizeof *f->choice);
+    f->arena.limit_bytes = 64 << 20;
+    mc_power *power = mc_power_open(f->trace, profile);
+    for (size_t point = 0; point <= f->trace->op_count && f->total <= f->limit; point++) {
+        check(mc_power_advance(power, point, &error), &error);
+        f->digits = 0;
+        do {
+            mc_arena_reset(&f->arena);
+            f->asked = 0;
+            mc_power_metadata(power, next_digit, f);
+            for (uint16_t n = 0; n < files; n++) {
+                check(mc_power_lay(power, n, next_digit, f, &f->arena, &f->file[n], &error),
+                      &error);
+                f->choice[n] = mc_arena_alloc(&f->arena, f->file[n].cell_count + 1);
+            }
+            if (f->extremes) {
+                force_extremes(f);
+            } else {
+                force_cells(f, 0, 0);
+            }
+        } while (step_digits(f));
+    }
+    mc_power_close(power);
+    mc_arena_free(&f->arena);
+    free(f->file);
+    free(f->choice);
+}
+
+/* Brings `disk`, which has the trace's names, to the present state. */
+static void put_state(const force *f, mc_disk *disk)
+{
+    mc_disk_clear(disk);
+    for (uint16_t n = 0; n < f->trace->base.file_count; n++) {
+        const mc_power_file *file = &f->file[n];
+        assert_int_equal(mc_disk_slot(disk, f->trace->base.file[n].name), n);
+        if (file->exists) {
+            uint8_t *bytes = malloc(file->size + 1);
+            mc_power_bytes(file, f->choice[n], 0, file->size, bytes);
+            assert_true(mc_disk_create(disk, n) && mc_disk_write(disk, n, 0, bytes, file->size));
+            free(bytes);
+        }
+    }
+}
+
+/* The second states from one first state, each of which was made. */
+static struct forced {
+    mc_disk disk;
+    mc_hash128 wanted;
+    uint64_t total;
+    uint64_t diverged;
+    void (*plant)(mc_trace *recovery);
+} b;
 
 /* One cell: each state of the first crash that SQLite is run on is crashed again. */
 typedef struct walk {
@@ -19,21 +161,18 @@ typedef struct walk {
     mc_control *control;
     mc_cell cell;
     mc_importers importers;
-    mc_importer recover; /* stands in recover's place, and so sees each state that SQLite is run on */
-    bool inside;         /* recover is being asked about a second state */
+    mc_importer
+        recover; /* stands in recover's place, and so sees each state that SQLite is run on */
+    bool inside; /* recover is being asked about a second state */
+    const mc_power_profile *again_power;
+    uint64_t compared;  /* first states whose second ones were all made */
+    uint64_t diverging; /* of them: do not converge */
     uint64_t told;
     char first[MC_STATE_ID_MAX + 900];
     char what[40];
 } walk;
 
 static walk *w;
-
-static void check(mc_status status, const mc_error *error)
-{
-    if (status != MC_OK) {
-        fail_msg("%s", error->text);
-    }
-}
 
 static mc_status note(void *context, const mc_again_found *found, mc_error *error)
 {
@@ -46,16 +185,44 @@ static mc_status note(void *context, const mc_again_found *found, mc_error *erro
     return MC_OK;
 }
 
-/* The first crash is any: so many acknowledged commits are none the less. */
+/* What was counted for one first state, against the states that were made. */
+static void compare_with_force(const mpz_t total, const mpz_t diverged)
+{
+    const mc_again_counts *c = mc_again_counted(w->again);
+    mpz_t counted;
+    mpz_init(counted);
+    if (b.total > 0 && b.total <= STATES_MAX) {
+        mpz_sub(counted, c->total, total);
+        assert_int_equal(mpz_cmp_ui(counted, b.total), 0);
+        mpz_sub(counted, c->diverged, diverged);
+        if (mpz_cmp_ui(counted, b.diverged) != 0) {
+            fail_msg("%lu states diverge by classes, %lu of %lu by force", mpz_get_ui(counted),
+                     (unsigned long)b.diverged, (unsigned long)b.total);
+        }
+        w->compared++;
+        w->diverging += b.diverged > 0;
+    }
+    mpz_clear(counted);
+}
+
+/* Crashes the recovery from the state that the judging's disk shows. */
 static mc_status crash_again(const mc_crash *crash, mc_error *error)
 {
+    const mc_again_counts *c = mc_again_counted(w->again);
     mc_outcome control;
+    mpz_t total;
+    mpz_t diverged;
+    mpz_init_set(total, c->total);
+    mpz_init_set(diverged, c->diverged);
+    b.total = 0;
+    b.diverged = 0;
     w->inside = true;
     mc_status status = mc_judging_control(&w->j, &control, error);
-    status = status == MC_OK
-                 ? mc_again_judge(w->again, &w->j.trace.base, crash, &control, error)
-                 : status;
+    status = status == MC_OK ? mc_again_judge(w->again, &w->j.trace.base, crash, &control, error)
+                             : status;
     w->inside = false;
+    compare_with_force(total, diverged);
+    mpz_clears(total, diverged, NULL);
     return status;
 }
 
@@ -77,6 +244,13 @@ static mc_status state(void *context, const mc_crash *crash, mc_error *error)
     return crash_again(crash, error);
 }
 
+/* Which first states of a power loss are crashed again. */
+typedef enum first_states {
+    FIRST_RUN,      /* those that SQLite is run on: one of each class */
+    FIRST_EXTREMES, /* of each layout that with all there, and that with nothing there */
+    FIRST_ALL
+} first_states;
+
 typedef struct row {
     const char *workload;
     mc_mode mode;
@@ -85,6 +259,7 @@ typedef struct row {
     const char *profile; /* null: kill */
     const char *second;  /* profile of the second crash; null: the same */
     void (*plant)(mc_trace *recovery);
+    first_states first;
 } row;
 
 static void open_walk(const row *r, mc_record_options *record, mc_judge_options *options)
@@ -108,9 +283,8 @@ static void open_walk(const row *r, mc_record_options *record, mc_judge_options 
     check(mc_judging_open(&w->j, options, &error), &error);
     w->j.cell = &w->cell;
     const char *second = r->second != NULL ? r->second : r->profile;
-    mc_again_options again = {.power = second != NULL ? mc_power_find(second) : NULL,
-                              .found = note,
-                              .plant = r->plant};
+    w->again_power = second != NULL ? mc_power_find(second) : NULL;
+    mc_again_options again = {.power = w->again_power, .found = note, .plant = r->plant};
     w->again = mc_again_open(&w->j, &again);
     assert_non_null(w->again);
 }
@@ -146,6 +320,28 @@ static void print_counts(const row *r, const mc_again_counts *c)
     }
 }
 
+static void crash_state(force *f)
+{
+    static const mc_crash anywhere = {0};
+    mc_error error;
+    put_state(f, &w->j.trace.base);
+    check(crash_again(&anywhere, &error), &error);
+}
+
+/* First states that are made one by one. */
+static void walk_states(const row *r)
+{
+    mc_trace trace = w->j.trace;
+    trace.base = (mc_disk){0};
+    assert_true(mc_disk_copy(&trace.base, &w->j.trace.base));
+    force f = {.trace = &trace,
+               .limit = UINT64_MAX,
+               .extremes = r->first == FIRST_EXTREMES,
+               .state = crash_state};
+    force_trace(&f, mc_power_find(r->profile));
+    mc_disk_free(&trace.base);
+}
+
 /* Crashes all of a cell twice; close_walk must follow. */
 static const mc_again_counts *walk_cell(const row *r)
 {
@@ -153,7 +349,9 @@ static const mc_again_counts *walk_cell(const row *r)
     static mc_judge_options options;
     mc_error error;
     open_walk(r, &record, &options);
-    if (r->profile != NULL) {
+    if (r->first != FIRST_RUN) {
+        walk_states(r);
+    } else if (r->profile != NULL) {
         check(mc_loss_judge(&w->j, &w->cell, &error), &error);
     } else {
         mc_explored explored;
@@ -203,11 +401,193 @@ static void losses_converge(void **unused)
     }
 }
 
+/* ---- what must be told ---- */
+
+static void drop_syncs(mc_trace *recovery)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < recovery->op_count; i++) {
+        if (recovery->op[i].kind != MC_OP_SYNC) {
+            recovery->op[kept++] = recovery->op[i];
+        }
+    }
+    recovery->op_count = kept;
+}
+
+/* The journal goes before the pages are back. */
+static void delete_first(mc_trace *recovery)
+{
+    size_t at = 0;
+    while (at < recovery->op_count && recovery->op[at].kind != MC_OP_DELETE) {
+        at++;
+    }
+    if (at == recovery->op_count) {
+        return;
+    }
+    mc_op gone = recovery->op[at];
+    size_t kept = recovery->op_count;
+    for (size_t i = recovery->op_count; i-- > 0;) {
+        if (recovery->op[i].file != gone.file) {
+            recovery->op[--kept] = recovery->op[i];
+        }
+    }
+    recovery->op[--kept] = gone;
+    recovery->op_count -= kept;
+    memmove(recovery->op, recovery->op + kept, recovery->op_count * sizeof gone);
+}
+
+static uint64_t diverged(const row *r)
+{
+    const mc_again_counts *c = walk_cell(r);
+    uint64_t count = mpz_sgn(c->diverged) == 0 ? 0 : mpz_get_ui(c->diverged) | 1;
+    assert_true((count > 0) == (w->told > 0));
+    assert_int_equal(mpz_sgn(c->unresolved), 0);
+    assert_int_equal(c->disagreed, 0);
+    close_walk();
+    return count;
+}
+
+/* Promise: a recovery that deletes its journal first does not converge under kill; one that does
+ * not sync, and one over a disk whose sync lies, do under kill, and do not when power is lost. A
+ * deleted journal that goes block by block does not matter here: main is whole by then. */
+static void broken_recoveries_are_told(void **unused)
+{
+    (void)unused;
+    row r = {.workload = "grow", .mode = MC_MODE_DELETE, .page_size = 4096, .txns = 1};
+    r.workload = "inplace";
+    r.plant = delete_first;
+    assert_true(diverged(&r));
+    r.plant = drop_syncs;
+    assert_false(diverged(&r));
+    r.profile = "ext4";
+    r.first = FIRST_EXTREMES;
+    assert_true(diverged(&r));
+    r.plant = NULL;
+    r.second = "lying-sync";
+    assert_true(diverged(&r));
+    r.mode = MC_MODE_WAL;
+    assert_true(diverged(&r));
+    r.second = "nonatomic-unlink";
+    assert_false(diverged(&r));
+    r.mode = MC_MODE_DELETE;
+    r.profile = "nonatomic-unlink";
+    assert_false(diverged(&r));
+}
+
+static mc_status abandon(const mc_input *input, mc_arena *arena, mc_import *out, mc_error *error)
+{
+    return mc_importer_find("abandon")->import(input, arena, out, error);
+}
+
+/* Promise: an importer that forgets the journal of the recovery is told apart from SQLite. */
+static void broken_importer_is_told(void **unused)
+{
+    (void)unused;
+    row r = {.workload = "inplace", .mode = MC_MODE_DELETE, .page_size = 4096, .txns = 1};
+    mc_record_options record;
+    mc_judge_options options;
+    mc_error error;
+    mc_explored explored;
+    open_walk(&r, &record, &options);
+    w->recover = *mc_importer_find("recover");
+    w->recover.import = abandon;
+    w->importers.chosen[0].core = &w->recover;
+    mc_visitor visitor = {&w->j, mc_judging_applied, mc_judging_acked, state};
+    check(mc_judging_explore(&w->j, &visitor, &explored, &error), &error);
+    assert_true(mc_again_counted(w->again)->disagreed > 0);
+    assert_int_equal(mpz_sgn(mc_again_counted(w->again)->diverged), 0);
+    assert_string_equal(w->what, "recover differs");
+    close_walk();
+}
+
+/* Promise: a checkpoint that is interrupted in the middle, and the one that follows, too. */
+static void checkpoints_converge(void **unused)
+{
+    (void)unused;
+    row r = {.workload = "checkpoint", .mode = MC_MODE_WAL, .page_size = 4096, .txns = 1};
+    converges(&r);
+    r.profile = "ext4";
+    converges(&r);
+}
+
+/* ---- brute force ---- */
+
+/* What SQLite reads: nothing of midcommit's judging is in it. */
+static mc_hash128 read_by_sqlite(mc_disk *disk)
+{
+    mc_stock stock;
+    mc_hash128 id = {0, 0};
+    assert_true(mc_stock_ask_disk(disk, "main.db", MC_STOCK_LIMIT_BYTES, &stock));
+    /* One page is an empty database here, because each table has a root; so is no file. */
+    if (stock.code != SQLITE_OK && stock.code != SQLITE_CANTOPEN) {
+        id.high = UINT64_MAX;
+    } else if (stock.page_count > 1) {
+        uint32_t size = (uint32_t)(stock.image_size / stock.page_count);
+        for (uint32_t i = 0; i < stock.page_count; i++) {
+            uint64_t page = mc_page_hash(i + 1, stock.image + (size_t)i * size, size);
+            id.low = (id.low ^ page) * UINT64_C(0x9e3779b97f4a7c15);
+            id.low ^= id.low >> 29;
+        }
+        id.high = (uint64_t)stock.page_count;
+    }
+    mc_stock_free(&stock);
+    return id;
+}
+
+static void compare_state(force *f)
+{
+    put_state(f, &b.disk);
+    b.diverged += !mc_hash128_equal(read_by_sqlite(&b.disk), b.wanted);
+}
+
+static void force_recovery(mc_trace *recovery)
+{
+    b.plant(recovery);
+    b.wanted = read_by_sqlite(&recovery->base);
+    force f = {.trace = recovery, .limit = STATES_MAX, .state = compare_state};
+    force_trace(&f, w->again_power);
+    b.total += f.total;
+}
+
+static void keep_all(mc_trace *recovery)
+{
+    (void)recovery;
+}
+
+/* Promise: what comes of the second crashes is what comes of making each of them. */
+static void classes_are_brute_force(void **unused)
+{
+    (void)unused;
+    static const char *const profiles[] = {"psow", "ext4", "sector-512", "lying-sync"};
+    uint64_t compared = 0;
+    uint64_t diverging = 0;
+    for (size_t i = 0; i < 32; i++) {
+        row r = {.workload = "grow",
+                 .mode = modes[i % 4],
+                 .page_size = 512,
+                 .txns = 1,
+                 .profile = "ext4",
+                 .second = profiles[i / 4 % 4],
+                 .plant = force_recovery};
+        b.plant = i < 16 ? keep_all : drop_syncs;
+        const mc_again_counts *c = walk_cell(&r);
+        assert_int_equal(c->disagreed, 0);
+        compared += w->compared;
+        diverging += w->diverging;
+        close_walk();
+    }
+    print_message("%lu first states compared, %lu do not converge\n", (unsigned long)compared,
+                  (unsigned long)diverging);
+    mc_disk_free(&b.disk);
+    assert_true(compared > 100 && diverging > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kills_converge),
-        cmocka_unit_test(losses_converge),
+        cmocka_unit_test(kills_converge),          cmocka_unit_test(losses_converge),
+        cmocka_unit_test(checkpoints_converge),    cmocka_unit_test(broken_recoveries_are_told),
+        cmocka_unit_test(broken_importer_is_told), cmocka_unit_test(classes_are_brute_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
