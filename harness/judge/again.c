@@ -77,25 +77,25 @@ bool mc_again_converged(const mc_again *a, const mc_outcome *made)
     return made->kind == a->expected.kind && made->content_class == a->expected.content_class;
 }
 
-static mc_status tell(mc_again *a, const char *what, const mc_outcome *made, const char *where,
-                      const mpz_t states, mc_error *error)
+static mc_status tell(mc_again *a, const char *what, const mc_outcome *made, const mpz_t states,
+                      mc_error *error)
 {
     char first[MC_STATE_ID_MAX];
     char state[MC_AGAIN_STATE_MAX];
     mc_judging_state_id(a->j, a->first, first, sizeof first);
-    (void)snprintf(state, sizeof state, "%s//%s%s", first, ways[a->way].name, where);
+    (void)snprintf(state, sizeof state, "%s//%s%s", first, ways[a->way].name, a->where);
     mc_again_found found = {what, state, made, (const mpz_t *)states, &a->recovery};
     return a->options.found == NULL ? MC_OK : a->options.found(a->options.context, &found, error);
 }
 
-mc_status mc_again_diverged(mc_again *a, const mc_outcome *made, const char *where,
-                            const mpz_t states, mc_error *error)
+mc_status mc_again_diverged(mc_again *a, const mc_outcome *made, const mpz_t states,
+                            mc_error *error)
 {
     const char *what = made->kind == MC_OUTCOME_SNAPSHOT  ? "another snapshot"
                        : made->kind == MC_OUTCOME_REFUSED ? "refused"
                                                           : "no snapshot";
     mpz_add(a->counts.diverged, a->counts.diverged, states);
-    return tell(a, what, made, where, states, error);
+    return tell(a, what, made, states, error);
 }
 
 /* Pages that SQLite has changed in part are settled by reading the rest. */
@@ -193,7 +193,7 @@ static mc_status meet_recover(mc_again *a, const mc_outcome *made, mc_error *err
     mpz_t one;
     mpz_init_set_ui(one, 1);
     a->counts.disagreed++;
-    status = tell(a, "recover differs", &own, "", one, error);
+    status = tell(a, "recover differs", &own, one, error);
     mpz_clear(one);
     return status;
 }
@@ -276,19 +276,18 @@ static mc_status visit(void *context, const mc_crash *crash, mc_error *error)
 {
     mc_again *a = context;
     mc_outcome made;
+    int n = snprintf(a->where, sizeof a->where, "%zu", crash->point);
+    if (crash->cut > 0) {
+        (void)snprintf(a->where + n, sizeof a->where - (size_t)n, "+%u", crash->cut);
+    }
     mc_status status = mc_again_ask(a, NULL, NULL, NULL, &made, error);
     mpz_add_ui(a->counts.total, a->counts.total, 1);
     if (status != MC_OK || mc_again_converged(a, &made)) {
         return status;
     }
-    char where[40];
-    int n = snprintf(where, sizeof where, "%zu", crash->point);
-    if (crash->cut > 0) {
-        (void)snprintf(where + n, sizeof where - (size_t)n, "+%u", crash->cut);
-    }
     mpz_t one;
     mpz_init_set_ui(one, 1);
-    status = mc_again_diverged(a, &made, where, one, error);
+    status = mc_again_diverged(a, &made, one, error);
     mpz_clear(one);
     return status;
 }
@@ -428,4 +427,13 @@ void mc_again_close(mc_again *a)
 const mc_again_counts *mc_again_counted(const mc_again *a)
 {
     return &a->counts;
+}
+
+void mc_again_equal(const mc_again_counts *counts, mpz_t out)
+{
+    mpz_sub(out, counts->total, counts->unresolved);
+    mpz_sub_ui(out, out, counts->visited);
+    if (mpz_sgn(out) < 0) { /* one of those that are not resolved was visited, too */
+        mpz_set_ui(out, 0);
+    }
 }

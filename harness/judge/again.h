@@ -16,6 +16,12 @@
  * in exact classes (classes.h) and counted (lazyimage.h), as those of the first crash are (loss.h).
  * Each class is run at least once, and so is each thing that counting says of one.
  *
+ * A class of first states is none for a second crash: its members differ in bytes that the first
+ * recovery did not read but may write over, and the second crash can take that back. What can show
+ * is a byte that differs from what the recovery leaves, so whoever gives one state of a class
+ * should give that in which everything is there that is open, and that in which nothing is: the
+ * pages that a rollback restores show in the one, those that a checkpoint writes in the other.
+ *
  * Left out: statements that follow the recovery; recoveries by two processes at once; a crash in
  * the recovery from the second crash. */
 #ifndef MIDCOMMIT_HARNESS_JUDGE_AGAIN_H
@@ -66,6 +72,9 @@ typedef struct mc_again mc_again;
 mc_again *mc_again_open(mc_judging *judging, const mc_again_options *options);
 void mc_again_close(mc_again *again);
 const mc_again_counts *mc_again_counted(const mc_again *again);
+
+/* How many second states are proved equal to one that was visited. */
+void mc_again_equal(const mc_again_counts *counts, mpz_t out);
 
 /* Crashes the recovery from `state` (the judging's disk, or one with the same main files). `crash`
  * says where it comes from; `control`: what SQLite made of it. The judging stays as it was, but for

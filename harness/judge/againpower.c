@@ -5,8 +5,6 @@
  * the first time that something is said of an end, one such state is made and run. */
 #include "harness/judge/againwork.h"
 
-#include "crashsim/powerchoice.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,7 +113,7 @@ static void say_answer(void *context, uint32_t answer)
 }
 
 /* "12+choices": the present state within the recovery. */
-static void name_state(mc_again_power *p, char out[2 * MC_CHOICE_MAX])
+static void name_state(mc_again_power *p)
 {
     char names[MC_CHOICE_MAX] = "";
     char cells[MC_CHOICE_MAX] = "";
@@ -127,7 +125,7 @@ static void name_state(mc_again_power *p, char out[2 * MC_CHOICE_MAX])
     text = (mc_choice_text){.out = cells};
     mc_power_answers(p->loss, p->file, p->states.choice, say_answer, &text);
     mc_choice_end(&text);
-    (void)snprintf(out, 2 * MC_CHOICE_MAX, "%zu%s%s%s", p->point,
+    (void)snprintf(p->a->where, sizeof p->a->where, "%zu%s%s%s", p->point,
                    names[0] != '\0' || cells[0] != '\0' ? "+" : "", names, cells);
 }
 
@@ -144,12 +142,14 @@ static mc_status run(void *context, mc_disk *disk, mc_reads *reads, uint32_t *nu
     }
     *number = p->end_count++;
     p->end[*number] = (mc_end){0};
+    name_state(p);
     return mc_again_ask(p->a, reads, &p->end[*number], &p->ends, &made, error);
 }
 
 /* Runs the present state, open choices being there. */
 static mc_status ask_present(mc_again_power *p, mc_outcome *made, mc_error *error)
 {
+    name_state(p);
     return mc_states_show(&p->states, &p->a->j->trace.base, p->shown)
                ? mc_again_ask(p->a, NULL, NULL, NULL, made, error)
                : no_memory(error);
@@ -174,11 +174,10 @@ static mc_status take(mc_again_power *p, const mc_outcome *made, const mpz_t sta
     if (mc_again_converged(p->a, made)) {
         return MC_OK;
     }
-    char where[2 * MC_CHOICE_MAX];
-    name_state(p, where);
+    name_state(p);
     mpz_add(p->adding->diverged, p->adding->diverged, states);
     return mc_states_show(&p->states, &p->a->j->trace.base, p->shown)
-               ? mc_again_diverged(p->a, made, where, states, error)
+               ? mc_again_diverged(p->a, made, states, error)
                : no_memory(error);
 }
 
@@ -196,12 +195,9 @@ static mc_status take_snapshot(mc_again_power *p, uint32_t end, uint32_t k, cons
     mc_outcome made = said;
     status = proved ? MC_OK : ask_present(p, &made, error);
     if (status == MC_OK && (made.kind != said.kind || made.content_class != said.content_class)) {
-        char where[2 * MC_CHOICE_MAX];
-        name_state(p, where);
         status = mc_fail(error, MC_IO, "class",
-                         "a second crash, at %s: "
-                         "a class said otherwise than this state of it",
-                         where);
+                         "a second crash, at %s: a class said otherwise than this state of it",
+                         p->a->where);
     }
     return status == MC_OK ? take(p, &made, states, error) : status;
 }

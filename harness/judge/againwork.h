@@ -2,10 +2,11 @@
 #ifndef MIDCOMMIT_HARNESS_JUDGE_AGAINWORK_H
 #define MIDCOMMIT_HARNESS_JUDGE_AGAINWORK_H
 
+#include "crashsim/powerchoice.h"
 #include "harness/judge/again.h"
 #include "harness/judge/lazyimage.h"
 
-enum { MC_AGAIN_STATE_MAX = MC_STATE_ID_MAX + 900 };
+enum { MC_AGAIN_WHERE_MAX = 2 * MC_CHOICE_MAX, MC_AGAIN_STATE_MAX = 2048 };
 
 typedef struct mc_again_power mc_again_power;
 
@@ -24,22 +25,22 @@ struct mc_again {
     uint32_t recover; /* which importer it is; MC_IMPORTERS_MAX: none */
     mc_outcome expected;
     const mc_crash *first;
-    uint32_t way; /* in which the application comes back */
+    uint32_t way;                   /* in which the application comes back */
+    char where[MC_AGAIN_WHERE_MAX]; /* names the present second state within the recovery */
     mc_again_power *power;
 };
 
-/* SQLite and recover on the state that the judging's disk shows. With `reads`, what SQLite looked
- * at is noted, what `end` needs read, too. */
+/* SQLite and recover on the state that the judging's disk shows, and `where` names. With `reads`,
+ * what SQLite looked at is noted, and what `end` needs is read, too. */
 mc_status mc_again_ask(mc_again *again, mc_reads *reads, mc_end *end, mc_arena *ends,
                        mc_outcome *made, mc_error *error);
 
 /* Is that what is expected? */
 bool mc_again_converged(const mc_again *again, const mc_outcome *made);
 
-/* Counts states of which SQLite made something else, one of which the judging's disk shows; `where`
- * names it within the recovery. */
-mc_status mc_again_diverged(mc_again *again, const mc_outcome *made, const char *where,
-                            const mpz_t states, mc_error *error);
+/* Counts states of which SQLite made something else; the present one is of them. */
+mc_status mc_again_diverged(mc_again *again, const mc_outcome *made, const mpz_t states,
+                            mc_error *error);
 
 /* The power losses of the recovery. */
 mc_again_power *mc_again_power_open(mc_again *again); /* or null */
