@@ -97,9 +97,10 @@ static void choose_open(mc_again_power *p, int attempt, uint64_t *random)
         for (uint32_t i = 0; i < cells; i++) {
             uint8_t most = (uint8_t)(p->file[f].cell[i].alternatives - 1);
             *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-            uint8_t choice = attempt == 0   ? most
-                             : attempt == 1 ? 0
-                                            : (uint8_t)((*random >> 33) % (most + 1u));
+            uint8_t choice = attempt == 0 ? most : 0;
+            if (attempt > 1) {
+                choice = (uint8_t)((*random >> 33) % (most + 1u));
+            }
             if (p->states.choice[f][i] == MC_POWER_UNCHOSEN && most > 0) {
                 (void)mc_states_choose(&p->states, f, i, choice);
             }
