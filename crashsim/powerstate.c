@@ -44,6 +44,9 @@ void mc_power_bytes(const mc_power_file *file, const uint8_t *choice, uint64_t f
                     uint8_t *out)
 {
     assert(from <= to && to <= file->size);
+    if (from == to) {
+        return; /* an empty file need not have a place */
+    }
     uint64_t sure = file->sure < from ? from : file->sure < to ? file->sure : to;
     if (sure > from) {
         memcpy(out, file->bytes + from, (size_t)(sure - from));
@@ -53,7 +56,7 @@ void mc_power_bytes(const mc_power_file *file, const uint8_t *choice, uint64_t f
     } else {
         memset(out + (sure - from), 0, (size_t)(to - sure));
     }
-    if (file->cell_count == 0 || from == to) {
+    if (file->cell_count == 0) {
         return;
     }
     uint32_t end = file->block[(to - 1) / MC_POWER_BLOCK_BYTES + 1];

@@ -1,0 +1,439 @@
+#include "harness/judge/again.h"
+
+#include "core/dbheader.h"
+#include "crashsim/memvfs.h"
+#include "harness/judge/againwork.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static mc_status no_memory(mc_error *error)
+{
+    return mc_fail(error, MC_NO_MEMORY, "no-memory", "again: out of memory");
+}
+
+/* How an application comes back. Its journal mode does not matter: SQLite reads the schema, and so
+ * recovers, before it looks at that pragma. A hot journal is deleted, by an exclusive connection
+ * its header is zeroed (pager.c pager_end_transaction). */
+static const struct way {
+    const char *name; /* in the names of states */
+    const char *settings;
+    bool journals; /* makes a difference for journals alone */
+} ways[] = {
+    {"", "", false},
+    {"exclusive:", "PRAGMA locking_mode=EXCLUSIVE; ", true},
+};
+
+/* ---- states ---- */
+
+/* Names a state: equal for equal files. */
+static mc_hash128 id_of(const mc_disk *disk)
+{
+    XXH128_hash_t id = {0, 0};
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        const mc_disk_file *file = &disk->file[i];
+        if (file->exists) {
+            uint64_t facts[] = {id.low64, id.high64, i, file->size};
+            id = XXH3_128bits(facts, sizeof facts);
+            id = XXH3_128bits_withSeed(file->data, (size_t)file->size, id.low64 ^ id.high64);
+        }
+    }
+    return (mc_hash128){id.low64, id.high64};
+}
+
+/* The same files under the same names; new names get new numbers. */
+static bool copy_files(mc_disk *target, const mc_disk *source)
+{
+    mc_disk_clear(target);
+    for (uint32_t i = 0; i < source->file_count; i++) {
+        const mc_disk_file *file = &source->file[i];
+        uint16_t number = mc_disk_slot(target, file->name);
+        if (number == MC_DISK_NONE ||
+            (file->exists && !(mc_disk_create(target, number) &&
+                               mc_disk_write(target, number, 0, file->data, (size_t)file->size)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Exchanges the judging's disk and the spare one, so that whatever works on the judging's works on
+ * the state, and its own comes back untouched. */
+static void exchange_disks(mc_again *a)
+{
+    mc_disk disk = a->j->trace.base;
+    a->j->trace.base = a->disk;
+    a->disk = disk;
+}
+
+/* ---- what is made of a state ---- */
+
+bool mc_again_converged(const mc_again *a, const mc_outcome *made)
+{
+    return made->kind == a->expected.kind && made->content_class == a->expected.content_class;
+}
+
+static mc_status tell(mc_again *a, const char *what, const mc_outcome *made, const mpz_t states,
+                      mc_error *error)
+{
+    char first[MC_STATE_ID_MAX];
+    char state[MC_AGAIN_STATE_MAX];
+    mc_judging_state_id(a->j, a->first, first, sizeof first);
+    (void)snprintf(state, sizeof state, "%s//%s%s", first, ways[a->way].name, a->where);
+    mc_again_found found = {what, state, made, (const mpz_t *)states, &a->recovery};
+    return a->options.found == NULL ? MC_OK : a->options.found(a->options.context, &found, error);
+}
+
+mc_status mc_again_diverged(mc_again *a, const mc_outcome *made, const mpz_t states,
+                            mc_error *error)
+{
+    const char *what = made->kind == MC_OUTCOME_SNAPSHOT  ? "another snapshot"
+                       : made->kind == MC_OUTCOME_REFUSED ? "refused"
+                                                          : "no snapshot";
+    mpz_add(a->counts.diverged, a->counts.diverged, states);
+    return tell(a, what, made, states, error);
+}
+
+/* Pages that SQLite has changed in part are settled by reading the rest. */
+static void read_changed_pages(const mc_again *a, uint16_t number, mc_reads *reads)
+{
+    const mc_disk *disk = &a->j->trace.base;
+    uint32_t page_size = a->j->history.page_size;
+    for (size_t i = 0; i < disk->change_count; i++) {
+        const mc_disk_change *change = &disk->change[i];
+        uint64_t size = disk->file[number].size;
+        uint64_t from = change->touched > 0 ? change->offset : size;
+        uint64_t end = change->touched > 0 ? change->offset + change->touched : size;
+        if (change->file == number) {
+            mc_reads_bytes(reads, number, from / page_size * page_size,
+                           (end + page_size - 1) / page_size * page_size);
+        }
+    }
+}
+
+static void read_main_files(const mc_again *a, mc_reads *reads)
+{
+    for (uint32_t d = 0; d < a->j->trace.database_count; d++) {
+        uint16_t number = a->j->main_slot[d];
+        mc_reads_bytes(reads, number, 0, MC_DBHEADER_BYTES);
+        mc_reads_size(reads, number);
+        mc_reads_exists(reads, number);
+        read_changed_pages(a, number, reads);
+    }
+}
+
+/* The images in `given`, page by page: what is sure of each class of states that were read so. */
+static bool settle(const mc_again *a, const mc_reads *reads, mc_arena *ends, mc_end *end)
+{
+    const mc_judging *j = a->j;
+    uint64_t page_size = j->history.page_size;
+    for (uint32_t d = 0; d < j->trace.database_count; d++) {
+        const mc_image *image = &j->given[d];
+        end->page_count[d] = image->page_count;
+        end->settled[d] = mc_arena_calloc(ends, image->page_count + 1, sizeof **end->settled);
+        if (end->settled[d] == NULL) {
+            return false;
+        }
+        for (uint32_t i = 0; i < image->page_count; i++) {
+            if (mc_reads_know(reads, j->main_slot[d], i * page_size, (i + 1) * page_size)) {
+                end->settled[d][i] = mc_page_hash(i + 1, image->page[i], (uint32_t)page_size);
+            }
+        }
+    }
+    return true;
+}
+
+static mc_status ask_sqlite(mc_again *a, mc_reads *reads, mc_end *end, mc_arena *ends,
+                            mc_outcome *made, mc_error *error)
+{
+    mc_judging *j = a->j;
+    mc_control_answer answer;
+    mc_status status = MC_OK;
+    mc_control_note(a->control, reads);
+    mc_control_recover(a->control, &answer);
+    mc_control_note(a->control, NULL);
+    if (!answer.recovered) {
+        *made =
+            (mc_outcome){.kind = MC_OUTCOME_REFUSED, .reason = mc_judging_intern(j, answer.text)};
+    } else {
+        if (reads != NULL) {
+            read_main_files(a, reads);
+        }
+        mc_arena_reset(&j->arena);
+        status = mc_judging_control_images(j, &j->arena, j->given, error);
+        if (status == MC_OK && end != NULL && !settle(a, reads, ends, end)) {
+            status = no_memory(error);
+        }
+        status = status == MC_OK ? mc_judging_given(j, made, error) : status;
+    }
+    mc_control_undo(a->control);
+    if (end != NULL && status == MC_OK) {
+        end->refusal = made->kind == MC_OUTCOME_REFUSED ? made->reason : NULL;
+    }
+    return status;
+}
+
+/* Is recover's answer SQLite's? Of what is no snapshot it is only said that it is none. */
+static mc_status meet_recover(mc_again *a, const mc_outcome *made, mc_error *error)
+{
+    mc_outcome own;
+    if (a->recover == MC_IMPORTERS_MAX) {
+        return MC_OK;
+    }
+    mc_status status = mc_judging_outcome(a->j, a->recover, &own, error);
+    bool agrees = own.kind == made->kind &&
+                  (own.kind != MC_OUTCOME_SNAPSHOT || own.content_class == made->content_class);
+    if (status != MC_OK || agrees) {
+        return status;
+    }
+    mpz_t one;
+    mpz_init_set_ui(one, 1);
+    a->counts.disagreed++;
+    status = tell(a, "recover differs", &own, one, error);
+    mpz_clear(one);
+    return status;
+}
+
+mc_status mc_again_ask(mc_again *a, mc_reads *reads, mc_end *end, mc_arena *ends, mc_outcome *made,
+                       mc_error *error)
+{
+    mc_hash128 id = id_of(&a->j->trace.base);
+    uint32_t index;
+    bool seen = mc_idmap_get(&a->seen, id, &index);
+    if (seen && reads == NULL) {
+        *made = a->made[index];
+        return MC_OK;
+    }
+    mc_status status = ask_sqlite(a, reads, end, ends, made, error);
+    if (seen || status != MC_OK) {
+        return status;
+    }
+    if (a->made_count == a->made_capacity) {
+        uint32_t capacity = a->made_capacity == 0 ? 256 : a->made_capacity * 2;
+        mc_outcome *more = realloc(a->made, capacity * sizeof *more);
+        if (more == NULL) {
+            return no_memory(error);
+        }
+        a->made = more;
+        a->made_capacity = capacity;
+    }
+    a->made[a->made_count] = *made;
+    a->counts.visited++;
+    return mc_idmap_put(&a->seen, id, a->made_count++) ? meet_recover(a, made, error)
+                                                       : no_memory(error);
+}
+
+/* ---- the recovery ---- */
+
+/* Settings, a read, and at last a close, which checkpoints. */
+static int reopen(mc_again *a, const char *database, const char *vfs)
+{
+    sqlite3 *db = NULL;
+    char sql[120];
+    (void)snprintf(sql, sizeof sql, "%sPRAGMA synchronous=%s; PRAGMA schema_version",
+                   ways[a->way].settings, mc_sync_names[a->j->options->record->sync]);
+    int code = sqlite3_open_v2(database, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs);
+    code = code == SQLITE_OK ? sqlite3_exec(db, sql, NULL, NULL, NULL) : code;
+    int closed = sqlite3_close(db);
+    return code == SQLITE_OK ? closed : code;
+}
+
+static mc_status record(mc_again *a, int *code, mc_error *error)
+{
+    mc_disk *disk = &a->j->trace.base;
+    a->recovery.op_count = 0;
+    mc_memvfs_options options = {.disk = disk, .trace = &a->recovery};
+    mc_memvfs *vfs = mc_memvfs_open(&options);
+    if (vfs == NULL) {
+        return no_memory(error);
+    }
+    *code = SQLITE_OK;
+    mc_disk_begin(disk);
+    for (uint32_t d = 0; d < a->recovery.database_count && *code == SQLITE_OK; d++) {
+        *code = reopen(a, a->recovery.database[d], mc_memvfs_name(vfs));
+    }
+    mc_disk_rewind(disk);
+    mc_memvfs_close(vfs);
+    /* Now, since it made names. */
+    if (*code == SQLITE_NOMEM || !copy_files(&a->recovery.base, disk)) {
+        return no_memory(error);
+    }
+    if (a->options.plant != NULL) {
+        a->options.plant(&a->recovery);
+    }
+    a->counts.recoveries++;
+    a->counts.elements += a->recovery.op_count;
+    return MC_OK;
+}
+
+/* ---- kill ---- */
+
+static mc_status visit(void *context, const mc_crash *crash, mc_error *error)
+{
+    mc_again *a = context;
+    mc_outcome made;
+    int n = snprintf(a->where, sizeof a->where, "%zu", crash->point);
+    if (crash->cut > 0) {
+        (void)snprintf(a->where + n, sizeof a->where - (size_t)n, "+%u", crash->cut);
+    }
+    mc_status status = mc_again_ask(a, NULL, NULL, NULL, &made, error);
+    mpz_add_ui(a->counts.total, a->counts.total, 1);
+    if (status != MC_OK || mc_again_converged(a, &made)) {
+        return status;
+    }
+    mpz_t one;
+    mpz_init_set_ui(one, 1);
+    status = mc_again_diverged(a, &made, one, error);
+    mpz_clear(one);
+    return status;
+}
+
+static mc_status kill_recovery(mc_again *a, mc_error *error)
+{
+    mc_explored explored;
+    mc_visitor visitor = {.context = a, .state = visit};
+    mc_status status = mc_kill_explore(&a->recovery, &a->j->trace.base, a->options.budget, &visitor,
+                                       &explored, error);
+    if (status == MC_OK) {
+        a->counts.points += explored.points;
+        mpz_add_ui(a->counts.total, a->counts.total, explored.skipped);
+        mpz_add_ui(a->counts.unresolved, a->counts.unresolved, explored.skipped);
+    }
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static bool has_journal(const mc_again *a)
+{
+    bool has = false;
+    for (uint32_t d = 0; d < a->recovery.database_count; d++) {
+        mc_files files;
+        mc_disk_files(&a->j->trace.base, a->recovery.database[d], &files);
+        has = has || files.journal.size > 0;
+    }
+    return has;
+}
+
+/* The judging's disk shows the first state; not any more when this returns. */
+static mc_status judge_recovery(mc_again *a, mc_error *error)
+{
+    int code = SQLITE_OK;
+    if (a->recovery.arena.used_bytes > MC_AGAIN_KEPT_BYTES) {
+        mc_arena_reset(&a->recovery.arena);
+        mc_again_power_forget(a->power);
+    }
+    mc_status status = record(a, &code, error);
+    if (status == MC_OK && code != SQLITE_OK) {
+        status = mc_fail(error, MC_IO, "recovery", "a state that SQLite recovers: opened again: %s",
+                         sqlite3_errstr(code));
+    }
+    if (status != MC_OK) {
+        return status;
+    }
+    return a->power != NULL ? mc_again_power_judge(a->power, error) : kill_recovery(a, error);
+}
+
+/* Was this state given before, and the same expected of it? */
+static mc_status is_repeated(mc_again *a, bool *repeated, mc_error *error)
+{
+    uint32_t ignored;
+    mc_hash128 id = id_of(&a->j->trace.base);
+    id.high ^= (a->expected.content_class + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15);
+    *repeated = mc_idmap_get(&a->witness, id, &ignored);
+    return *repeated || mc_idmap_put(&a->witness, id, 0) ? MC_OK : no_memory(error);
+}
+
+mc_status mc_again_judge(mc_again *a, const mc_disk *state, const mc_crash *crash,
+                         const mc_outcome *control, mc_error *error)
+{
+    mc_judging *j = a->j;
+    bool single = j->single;
+    bool repeated = false;
+    assert(!j->trace.is_kv && !state->logging && j->handover.mistake == NULL);
+    a->counts.witnesses++;
+    if (control->kind != MC_OUTCOME_SNAPSHOT) {
+        a->counts.unasked++;
+        return MC_OK;
+    }
+    a->expected = *control;
+    a->first = crash;
+    if (!copy_files(&a->disk, state)) {
+        return no_memory(error);
+    }
+    exchange_disks(a);
+    j->single = true;
+    mc_status status = is_repeated(a, &repeated, error);
+    a->counts.repeated += repeated;
+    bool journal = has_journal(a);
+    for (a->way = 0; status == MC_OK && !repeated && a->way < sizeof ways / sizeof *ways;
+         a->way++) {
+        if (a->way > 0 && !copy_files(&j->trace.base, &a->recovery.base)) {
+            status = no_memory(error);
+        } else if (journal || !ways[a->way].journals) {
+            status = judge_recovery(a, error);
+        }
+    }
+    j->single = single;
+    exchange_disks(a);
+    return status;
+}
+
+mc_again *mc_again_open(mc_judging *j, const mc_again_options *options)
+{
+    mc_again *a = calloc(1, sizeof *a);
+    if (a == NULL) {
+        return NULL;
+    }
+    a->j = j;
+    a->options = *options;
+    mpz_inits(a->counts.total, a->counts.unresolved, a->counts.diverged, NULL);
+    a->recovery.database_count = j->trace.database_count;
+    memcpy(a->recovery.database, j->trace.database, sizeof a->recovery.database);
+    a->recover = MC_IMPORTERS_MAX;
+    for (uint32_t i = 0; i < j->importers->count && a->recover == MC_IMPORTERS_MAX; i++) {
+        a->recover = j->importers->chosen[i].kind == MC_IMPORTER_RECOVER ? i : a->recover;
+    }
+    a->control = mc_control_open(&j->trace, &j->trace.base, false);
+    a->power = options->power != NULL ? mc_again_power_open(a) : NULL;
+    if (!copy_files(&a->disk, &j->trace.base) || a->control == NULL ||
+        (options->power != NULL && a->power == NULL)) {
+        mc_again_close(a);
+        return NULL;
+    }
+    return a;
+}
+
+void mc_again_close(mc_again *a)
+{
+    if (a == NULL) {
+        return;
+    }
+    mc_control_close(a->control);
+    mc_again_power_close(a->power);
+    mc_disk_free(&a->disk);
+    mc_trace_free(&a->recovery);
+    mc_idmap_free(&a->witness);
+    mc_idmap_free(&a->seen);
+    free(a->made);
+    mpz_clears(a->counts.total, a->counts.unresolved, a->counts.diverged, NULL);
+    free(a);
+}
+
+const mc_again_counts *mc_again_counted(const mc_again *a)
+{
+    return &a->counts;
+}
+
+void mc_again_equal(const mc_again_counts *counts, mpz_t out)
+{
+    mpz_sub(out, counts->total, counts->unresolved);
+    mpz_sub_ui(out, out, counts->visited);
+    if (mpz_sgn(out) < 0) { /* one of those that are not resolved was visited, too */
+        mpz_set_ui(out, 0);
+    }
+}
