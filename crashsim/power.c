@@ -271,10 +271,12 @@ mc_power *mc_power_open(const mc_trace *trace, const mc_power_profile *profile)
         return NULL;
     }
     *p = (mc_power){.trace = trace, .profile = profile};
+    /* There is room before there are events, so that a pointer to none is one. */
+    p->failed = !make_room((void **)&p->event, 0, sizeof *p->event, &p->event_capacity);
     p->leads = calloc(files + 1, sizeof *p->leads);
     p->first = calloc(files + 1, sizeof *p->first);
     p->is_shm = calloc(files + 1, sizeof *p->is_shm);
-    p->failed = p->leads == NULL || p->first == NULL || p->is_shm == NULL;
+    p->failed = p->failed || p->leads == NULL || p->first == NULL || p->is_shm == NULL;
     for (uint32_t i = 0; i < files && !p->failed; i++) {
         const mc_disk_file *file = &trace->base.file[i];
         p->is_shm[i] = strcmp(mc_file_role(trace, (uint16_t)i), "shm") == 0;
