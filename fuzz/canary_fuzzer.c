@@ -64,6 +64,8 @@ static void judge(mc_disk *disk)
     bool sound = stock.code == 0 && agrees(&stock, &view, problem, sizeof problem);
     view.journal = forget(&view.journal);
     bool found = sound && !agrees(&stock, &view, problem, sizeof problem);
+    const int64_t number[] = {stock.code, stock.page_count, sound};
+    mc_fuzz_note(number, sizeof number);
     mc_stock_free(&stock);
     if (found) {
         mc_finding("planted-fourth-record-forgotten", "%s", problem);

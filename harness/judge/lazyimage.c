@@ -123,6 +123,9 @@ static bool is_snapshot(const mc_lazy *lazy, uint32_t s, uint32_t d, uint64_t fr
     while (from < to) {
         uint32_t page = (uint32_t)(from / page_size) + 1;
         uint32_t at = (uint32_t)(from % page_size);
+        if (page > lazy->history->pages_max) {
+            return false; /* main was longer while a transaction spilled */
+        }
         uint32_t count = to - from < page_size - at ? (uint32_t)(to - from) : page_size - at;
         const uint8_t *content = lazy->flat[s].page[d][page - 1];
         bool compared = lazy->flat[s].hash[d][page - 1] != MC_ANY && content != NULL;

@@ -36,7 +36,7 @@ typedef struct mc_share {
     bool induced;  /* SQLite does not, though main was one */
     mpz_t states;
     uint64_t classes;
-    char choice[2 * MC_CHOICE_MAX]; /* of one of them; in a layout's, of its cells */
+    char *choice; /* of one of them; in a layout's, of its cells; its own */
 } mc_share;
 
 /* What came of one layout: for whenever the same is met again. */

@@ -20,7 +20,7 @@ bool mc_loss_grow(void **array, uint32_t count, uint32_t *capacity, size_t eleme
     if (count < *capacity) {
         return true;
     }
-    uint32_t more = *capacity == 0 ? 64 : *capacity * 2;
+    uint32_t more = *capacity == 0 ? 4 : *capacity * 2;
     void *moved = realloc(*array, more * element);
     if (moved == NULL) {
         return false;
@@ -138,7 +138,10 @@ static mc_status add_layout(mc_loss *l, const mc_known_layout *known, mc_error *
         to->classes += from->classes;
         if (added) {
             mc_loss_name_state(l, from->choice);
-            memcpy(to->choice, l->choice, sizeof to->choice);
+            to->choice = strdup(l->choice);
+            if (to->choice == NULL) {
+                return mc_loss_no_memory(error);
+            }
         }
     }
     return MC_OK;

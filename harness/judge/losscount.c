@@ -77,6 +77,7 @@ mc_share *mc_loss_row(mc_shares *all, const mc_share *what, bool *added)
     }
     mc_share *s = &all->share[all->count++];
     *s = *what;
+    s->choice = NULL;
     s->classes = 0;
     mpz_init(s->states);
     *added = true;
@@ -87,6 +88,7 @@ void mc_loss_free_shares(mc_shares *all)
 {
     for (uint32_t i = 0; i < all->count; i++) {
         mpz_clear(all->share[i].states);
+        free(all->share[i].choice);
     }
     all->count = 0;
 }
@@ -126,7 +128,12 @@ static mc_status add_share(mc_loss *l, const mc_share *what, const mpz_t states,
     if (l->to_pick != NULL) {
         (void)mc_lazy_pick(l->lazy, &l->states, l->to_pick, l->picked);
     }
-    mc_loss_name_cells(l, s->choice);
+    char cells[MC_CHOICE_MAX];
+    mc_loss_name_cells(l, cells);
+    s->choice = strdup(cells);
+    if (s->choice == NULL) {
+        return mc_loss_no_memory(error);
+    }
     mc_share ran = *s;
     bool known;
     mc_status status = is_proved(l, s, &known) ? MC_OK : mc_loss_no_memory(error);

@@ -2,16 +2,22 @@
 
 shards=6 # of a cell: small enough to be finished in a short night
 
-# The cells of one pass: mode, sync, crash model, shard. The program itself says whether it knows a model.
+# The cells of one pass, in an order of the seed's: mode, sync, crash model, shard. Every second one is a
+# power loss, as long as there are both; the first is not, since those take longer.
 cells() {
-    local part
-    for ((part = 1; part <= shards; part++)); do
-        whole_cells | sed "s#\$# $part/$shards#"
-    done
+    paste -d '\n' <(shards_of lives) <(shards_of dies) | sed '/^$/d'
 }
 
-whole_cells() {
-    local mode sync profile
+shards_of() {
+    local part
+    for ((part = 1; part <= shards; part++)); do
+        "$1" | sed "s#\$# $part/$shards#"
+    done | shuf --random-source=<(yes "$seed")
+}
+
+# The machine lives.
+lives() {
+    local mode sync
     for sync in full normal extra off; do
         for mode in delete wal truncate persist memory off; do
             echo "$mode $sync kill"
@@ -20,22 +26,18 @@ whole_cells() {
         echo "delete $sync kv:batch"
         echo "delete $sync kv:batch-128"
     done
-    if knows_power; then
-        for sync in full normal extra off; do
-            for mode in delete wal truncate persist; do
-                for profile in strict psow ext4 xfs btrfs sector-512; do
-                    echo "$mode $sync power:$profile"
-                done
-            done
-        done
-    fi
 }
 
-knows_power() {
-    local status=0
-    program 60 run --crash power --workload inplace --txns 1 --budget 1 --quiet >/dev/null 2>&1 ||
-        status=$?
-    [ "$status" != 2 ]
+# It dies.
+dies() {
+    local mode sync profile
+    for sync in full normal extra; do
+        for mode in delete wal truncate persist; do
+            for profile in strict psow ext4 xfs btrfs sector-512; do
+                echo "$mode $sync power:$profile"
+            done
+        done
+    done
 }
 
 # Pass after pass over the cells in an order of the seed's, each pass with a seed of its own. A cell is cut
@@ -43,7 +45,6 @@ knows_power() {
 enumerate() {
     local pass=0 done=0 all mode sync crash shard work=$out/work/enumerate
     mkdir -p "$work"
-    knows_power || note "power: not built: midcommit does not know this crash model yet"
     all=$(cells | wc -l)
     while ! over; do
         pass=$((pass + 1))
@@ -51,7 +52,7 @@ enumerate() {
             ! over || break
             one_cell "$work/$pass-$mode-$sync-${crash/:/-}-${shard%/*}" "$mode" "$sync" "$crash" \
                 $((seed + pass - 1)) "$shard"
-        done < <(cells | shuf --random-source=<(yes "$seed"))
+        done < <(cells)
     done
     done=$(find "$work" -name cell.json | wc -l)
     note "crash states: $done shards of a mode, sync and model were finished; one pass has $all"

@@ -297,6 +297,21 @@ static void large_epochs_are_closed(void **unused)
     mc_cell_free(&cell);
 }
 
+/* Promise: a main file that a spilled transaction made longer than any snapshot is judged, too. */
+static void longer_than_any_snapshot(void **unused)
+{
+    (void)unused;
+    row r = {"rollback", MC_MODE_TRUNCATE, MC_SYNC_EXTRA, "ext4", 4096};
+    mc_cell cell = {0};
+    mc_error error;
+    if (judge(&r, 200, &cell, &error) != MC_OK) {
+        fail_msg("%s", error.text);
+    }
+    assert_true(mpz_sgn(cell.proof->verdict[ABANDON][MC_TORN]) > 0);
+    assert_int_equal(mpz_sgn(cell.proof->verdict[SQLITE][MC_TORN]), 0);
+    mc_cell_free(&cell);
+}
+
 /* Promise: states beyond the budget are counted as such, and the rest is as before. */
 static void what_is_not_closed_is_said(void **unused)
 {
@@ -335,9 +350,8 @@ static int teardown(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(classes_are_brute_force),
-        cmocka_unit_test(known_results),
-        cmocka_unit_test(large_epochs_are_closed),
+        cmocka_unit_test(classes_are_brute_force),    cmocka_unit_test(known_results),
+        cmocka_unit_test(large_epochs_are_closed),    cmocka_unit_test(longer_than_any_snapshot),
         cmocka_unit_test(what_is_not_closed_is_said),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
