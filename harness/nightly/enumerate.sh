@@ -1,6 +1,6 @@
 # enumerate.sh: crash states, until the time is over. Sourced by nightly.sh.
 
-shards=6 # of a cell: small enough to be finished in a short night
+shards=18 # of a cell: a workload each, so that something is finished in a short night, too
 
 # The cells of one pass, in an order of the seed's: mode, sync, crash model, shard. Every second one is a
 # power loss, as long as there are both; the first is not, since those take longer.
