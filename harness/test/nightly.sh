@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# nightly.sh BUILD_DIR: harness/nightly.sh, three nights of two minutes, all
-# at the same time, with SQLite as the machine has it:
+# nightly.sh BUILD_DIR: harness/nightly.sh, three nights of a minute (of two where others have the cores), one
+# after the other, with SQLite as the machine has it:
 #
 #   - a planted finding gives status 1, a case and a command that shows it again, and is known afterwards;
 #   - a night killed at some moment leaves no process and a folder that says so; resumed, it finishes, and
@@ -66,9 +66,8 @@ night() {
     echo "$status"
 }
 
-minutes=2
+minutes=$(awk -v cores="$cores" '{ print ($1 > 2 * cores) ? 2 : 1 }' /proc/loadavg)
 start=(--minutes "$minutes" --built "$work/built" --sqlite system --kept "$work/kept" --seed 7 --fuzz 40)
-start+=(--jobs 1) # of each of the three
 finding="planted_fuzzer: last-byte-is-one"
 
 # nothing_left PID: no process of the night with that process id, a moment after its end.
@@ -133,16 +132,9 @@ sees_a_dead_fuzzer() {
 }
 
 make_builds
-status=0
-checks=()
-for check in finds_what_is_planted sees_a_dead_fuzzer goes_on_after_a_kill; do
-    "$check" &
-    checks+=($!)
-done
-for check in "${checks[@]}"; do # each to its end, so that no night is left alone
-    wait "$check" || status=1
-done
-[ "$status" = 0 ] || exit 1
+finds_what_is_planted
+sees_a_dead_fuzzer
+goes_on_after_a_kill
 xmllint --noout --schema "$top/reports/schema/junit.xsd" "$work"/*/junit.xml 2>/dev/null || [ "$?" = 127 ] ||
     fail "a junit.xml is not as the schema says"
 
