@@ -74,6 +74,18 @@ static mc_status put_facts(const mc_source *source, const char *name, const char
                : mc_fail(error, MC_MALFORMED, "case-facts", "case: a name is no UTF-8 text");
 }
 
+/* An image that SQLite opens and cannot read is no snapshot: as if it had refused. */
+static mc_status leave_unreadable(mc_judging *j, mc_image *image, mc_error *error)
+{
+    mc_hash128 dump;
+    mc_status status = mc_inspect_dump(j->content.inspector, image, 1, &dump, error);
+    if (status == MC_IO && strcmp(error->reason, "unreadable-snapshot") == 0) {
+        *image = (mc_image){0};
+        return MC_OK;
+    }
+    return status;
+}
+
 /* What SQLite recovers, as snapshot 0. */
 static mc_status put_snapshot(mc_judging *j, mc_case *c, mc_error *error)
 {
@@ -86,6 +98,9 @@ static mc_status put_snapshot(mc_judging *j, mc_case *c, mc_error *error)
         image = j->given[0];
     } else if (recovered) {
         status = mc_judging_control_copy(j, &arena, &image, error);
+    }
+    if (status == MC_OK && image.page_count > 0) {
+        status = leave_unreadable(j, &image, error);
     }
     size_t size = (size_t)image.page_count * image.page_size;
     uint8_t *bytes = status == MC_OK ? mc_arena_alloc(&arena, size) : NULL;

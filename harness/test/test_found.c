@@ -141,11 +141,48 @@ static void files_are_judged_as_in_their_run(void **unused)
     mc_importers_free(&importers);
 }
 
+/* Promise: of files that SQLite opens and cannot read there is no snapshot, and a case all the
+ * same: everybody's image is torn, SQLite's too. */
+static void what_cannot_be_read_becomes_a_case(void **unused)
+{
+    (void)unused;
+    char folder[] = "/tmp/midcommit-found.XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    mc_run_options run = {.importers = "abandon", .page_size = 4096, .seed = 1};
+    mc_importers importers;
+    mc_error error = {0};
+    mc_case c;
+    mc_case found;
+    check(mc_importers_usual("abandon", &importers, &error), &error, "importers");
+    check(mc_cases_capture("inplace/delete/full/kill/0", &run, &importers, 1, NULL, &c, &error),
+          &error, "capture");
+    char path[200];
+    mc_file main = mc_case_file(&c, "main.db");
+    uint8_t *bytes = malloc(main.size);
+    assert_true(bytes != NULL && main.size > 4096);
+    memcpy(bytes, main.data, main.size);
+    memset(bytes + 103, 0xff, 2); /* the schema's page has more cells than fit */
+    (void)snprintf(path, sizeof path, "%s/main.db", folder);
+    check(mc_outfile_put(path, bytes, main.size, &error), &error, "main");
+    make_case(MC_SOURCE_FILES, path, "abandon", &found);
+    static const char *const names[] = {"reject", "abandon", "sqlite"};
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(expected(&found, names[i]), "torn, loud");
+    }
+    assert_int_equal(mc_case_file(&found, "snapshot-0.db").size, 0);
+    assert_int_equal(unlink(path) | rmdir(folder), 0);
+    free(bytes);
+    mc_case_free(&found);
+    mc_case_free(&c);
+    mc_importers_free(&importers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(real_dumps_become_cases),
         cmocka_unit_test(files_are_judged_as_in_their_run),
+        cmocka_unit_test(what_cannot_be_read_becomes_a_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
