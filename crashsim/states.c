@@ -1,6 +1,7 @@
 #include "crashsim/states.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* The cells of the write of which `cell` is one. */
 static void write_of(const mc_power_file *file, uint32_t cell, uint32_t *first, uint32_t *end)
@@ -69,18 +70,71 @@ void mc_states_count_file(const mc_states *states, uint32_t number, mpz_t count)
     mpz_mul_2exp(count, count, twos);
 }
 
-void mc_states_count(const mc_states *states, mpz_t count)
+void mc_states_count_beside(const mc_states *states, const uint16_t *number, uint32_t numbers,
+                            mpz_t count)
 {
     mpz_t one;
     mpz_init(one);
     mpz_set(count, states->times);
     for (uint32_t i = 0; i < states->file_count; i++) {
-        if (states->file[i].exists) {
+        bool counted = states->file[i].exists;
+        for (uint32_t k = 0; k < numbers; k++) {
+            counted = counted && number[k] != i;
+        }
+        if (counted) {
             mc_states_count_file(states, i, one);
             mpz_mul(count, count, one);
         }
     }
     mpz_clear(one);
+}
+
+void mc_states_count(const mc_states *states, mpz_t count)
+{
+    mc_states_count_beside(states, NULL, 0, count);
+}
+
+static uint32_t cells_of(const mc_states *states, uint32_t number)
+{
+    return states->file[number].exists ? states->file[number].cell_count : 0;
+}
+
+void mc_states_keep(mc_states *states)
+{
+    for (uint32_t f = 0; f < states->file_count; f++) {
+        uint32_t cells = cells_of(states, f);
+        if (cells > 0) {
+            memcpy(states->choice[f] + cells, states->choice[f], cells);
+        }
+    }
+}
+
+void mc_states_bring_back(mc_states *states)
+{
+    for (uint32_t f = 0; f < states->file_count; f++) {
+        uint32_t cells = cells_of(states, f);
+        if (cells > 0) {
+            memcpy(states->choice[f], states->choice[f] + cells, cells);
+        }
+    }
+}
+
+void mc_states_choose_open(mc_states *states, int attempt, uint64_t *random)
+{
+    for (uint32_t f = 0; f < states->file_count; f++) {
+        uint32_t cells = cells_of(states, f);
+        for (uint32_t i = 0; i < cells; i++) {
+            uint8_t most = (uint8_t)(states->file[f].cell[i].alternatives - 1);
+            *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            uint8_t choice = attempt == 0 ? most : 0;
+            if (attempt > 1) {
+                choice = (uint8_t)((*random >> 33) % (most + 1u));
+            }
+            if (states->choice[f][i] == MC_POWER_UNCHOSEN && most > 0) {
+                (void)mc_states_choose(states, f, i, choice);
+            }
+        }
+    }
 }
 
 /* The bytes under a file's cells, laid anew into the file as a whole. */

@@ -11,7 +11,7 @@
  * choices that make no difference (classes.h, `fails`). */
 typedef struct mc_states {
     const mc_power_file *file;
-    uint8_t **choice; /* by file, then by cell */
+    uint8_t **choice; /* by file, then by cell; with as much room behind, for mc_states_keep */
     uint32_t file_count;
     mpz_t times;
 } mc_states;
@@ -19,6 +19,20 @@ typedef struct mc_states {
 /* How many states the open choices of one file, or of all and what is closed, stand for. */
 void mc_states_count_file(const mc_states *states, uint32_t file, mpz_t count);
 void mc_states_count(const mc_states *states, mpz_t count);
+
+/* What the open choices of all files but those of that many numbers, and what is closed, stand for.
+ */
+void mc_states_count_beside(const mc_states *states, const uint16_t *number, uint32_t numbers,
+                            mpz_t count);
+
+/* Choices are kept while some are made for a while, and brought back as often as is liked. */
+void mc_states_keep(mc_states *states);
+void mc_states_bring_back(mc_states *states);
+
+/* Chooses what is open: in attempt 0 everything is there, in attempt 1 nothing, then it is by
+ * chance:
+ * `*random`, which moves on, is where it comes from. */
+void mc_states_choose_open(mc_states *states, int attempt, uint64_t *random);
 
 /* Brings `disk` to the state with every open cell there. Only bytes under cells are written to a
  * file that is shown already; all are when it returns. */

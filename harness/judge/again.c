@@ -1,8 +1,8 @@
 #include "harness/judge/again.h"
 
-#include "core/dbheader.h"
 #include "crashsim/memvfs.h"
 #include "harness/judge/againwork.h"
+#include "harness/judge/settle.h"
 
 #include <assert.h>
 #include <sqlite3.h>
@@ -98,85 +98,6 @@ mc_status mc_again_diverged(mc_again *a, const mc_outcome *made, const mpz_t sta
     return tell(a, what, made, states, error);
 }
 
-/* Pages that SQLite has changed in part are settled by reading the rest. */
-static void read_changed_pages(const mc_again *a, uint16_t number, mc_reads *reads)
-{
-    const mc_disk *disk = &a->j->trace.base;
-    uint32_t page_size = a->j->history.page_size;
-    for (size_t i = 0; i < disk->change_count; i++) {
-        const mc_disk_change *change = &disk->change[i];
-        uint64_t size = disk->file[number].size;
-        uint64_t from = change->touched > 0 ? change->offset : size;
-        uint64_t end = change->touched > 0 ? change->offset + change->touched : size;
-        if (change->file == number) {
-            mc_reads_bytes(reads, number, from / page_size * page_size,
-                           (end + page_size - 1) / page_size * page_size);
-        }
-    }
-}
-
-static void read_main_files(const mc_again *a, mc_reads *reads)
-{
-    for (uint32_t d = 0; d < a->j->trace.database_count; d++) {
-        uint16_t number = a->j->main_slot[d];
-        mc_reads_bytes(reads, number, 0, MC_DBHEADER_BYTES);
-        mc_reads_size(reads, number);
-        mc_reads_exists(reads, number);
-        read_changed_pages(a, number, reads);
-    }
-}
-
-/* The images in `given`, page by page: what is sure of each class of states that were read so. */
-static bool settle(const mc_again *a, const mc_reads *reads, mc_arena *ends, mc_end *end)
-{
-    const mc_judging *j = a->j;
-    uint64_t page_size = j->history.page_size;
-    for (uint32_t d = 0; d < j->trace.database_count; d++) {
-        const mc_image *image = &j->given[d];
-        end->page_count[d] = image->page_count;
-        end->settled[d] = mc_arena_calloc(ends, image->page_count + 1, sizeof **end->settled);
-        if (end->settled[d] == NULL) {
-            return false;
-        }
-        for (uint32_t i = 0; i < image->page_count; i++) {
-            if (mc_reads_know(reads, j->main_slot[d], i * page_size, (i + 1) * page_size)) {
-                end->settled[d][i] = mc_page_hash(i + 1, image->page[i], (uint32_t)page_size);
-            }
-        }
-    }
-    return true;
-}
-
-static mc_status ask_sqlite(mc_again *a, mc_reads *reads, mc_end *end, mc_arena *ends,
-                            mc_outcome *made, mc_error *error)
-{
-    mc_judging *j = a->j;
-    mc_control_answer answer;
-    mc_status status = MC_OK;
-    mc_control_note(a->control, reads);
-    mc_control_recover(a->control, &answer);
-    mc_control_note(a->control, NULL);
-    if (!answer.recovered) {
-        *made =
-            (mc_outcome){.kind = MC_OUTCOME_REFUSED, .reason = mc_judging_intern(j, answer.text)};
-    } else {
-        if (reads != NULL) {
-            read_main_files(a, reads);
-        }
-        mc_arena_reset(&j->arena);
-        status = mc_judging_control_images(j, &j->arena, j->given, error);
-        if (status == MC_OK && end != NULL && !settle(a, reads, ends, end)) {
-            status = no_memory(error);
-        }
-        status = status == MC_OK ? mc_judging_given(j, made, error) : status;
-    }
-    mc_control_undo(a->control);
-    if (end != NULL && status == MC_OK) {
-        end->refusal = made->kind == MC_OUTCOME_REFUSED ? made->reason : NULL;
-    }
-    return status;
-}
-
 /* Is recover's answer SQLite's? Of what is no snapshot it is only said that it is none. */
 static mc_status meet_recover(mc_again *a, const mc_outcome *made, mc_error *error)
 {
@@ -208,7 +129,7 @@ mc_status mc_again_ask(mc_again *a, mc_reads *reads, mc_end *end, mc_arena *ends
         *made = a->made[index];
         return MC_OK;
     }
-    mc_status status = ask_sqlite(a, reads, end, ends, made, error);
+    mc_status status = mc_settle(a->j, a->control, reads, ends, end, made, error);
     if (seen || status != MC_OK) {
         return status;
     }

@@ -72,42 +72,6 @@ static bool make_room(void **array, uint32_t count, uint32_t *capacity, size_t e
 
 /* ---- choices ---- */
 
-/* They are kept behind themselves while some are made for a while. */
-static void keep_choices(mc_again_power *p)
-{
-    for (uint32_t f = 0; f < p->states.file_count; f++) {
-        uint32_t cells = p->file[f].exists ? p->file[f].cell_count : 0;
-        memcpy(p->states.choice[f] + cells, p->states.choice[f], cells);
-    }
-}
-
-static void bring_choices_back(mc_again_power *p)
-{
-    for (uint32_t f = 0; f < p->states.file_count; f++) {
-        uint32_t cells = p->file[f].exists ? p->file[f].cell_count : 0;
-        memcpy(p->states.choice[f], p->states.choice[f] + cells, cells);
-    }
-}
-
-/* Chooses what is open: all there, nothing, or by chance that is the same in every run. */
-static void choose_open(mc_again_power *p, int attempt, uint64_t *random)
-{
-    for (uint32_t f = 0; f < p->states.file_count; f++) {
-        uint32_t cells = p->file[f].exists ? p->file[f].cell_count : 0;
-        for (uint32_t i = 0; i < cells; i++) {
-            uint8_t most = (uint8_t)(p->file[f].cell[i].alternatives - 1);
-            *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-            uint8_t choice = attempt == 0 ? most : 0;
-            if (attempt > 1) {
-                choice = (uint8_t)((*random >> 33) % (most + 1u));
-            }
-            if (p->states.choice[f][i] == MC_POWER_UNCHOSEN && most > 0) {
-                (void)mc_states_choose(&p->states, f, i, choice);
-            }
-        }
-    }
-}
-
 static void say_answer(void *context, uint32_t answer)
 {
     mc_choice_add(context, answer);
@@ -216,8 +180,8 @@ static mc_status take_rest(mc_again_power *p, uint32_t end, const mpz_t states, 
     mc_status status = MC_OK;
     mpz_init(rest);
     for (int attempt = 0; status == MC_OK && exact && attempt < TRIES && !found; attempt++) {
-        bring_choices_back(p);
-        choose_open(p, attempt, &random);
+        mc_states_bring_back(&p->states);
+        mc_states_choose_open(&p->states, attempt, &random);
         status = mc_lazy_share(p->lazy, &p->states, &p->end[end], p->match_count - 1, p->match,
                                rest, &exact, error);
         found = exact && mpz_sgn(rest) > 0;
@@ -234,26 +198,6 @@ static mc_status take_rest(mc_again_power *p, uint32_t end, const mpz_t states, 
     return status == MC_OK ? take(p, &made, states, error) : status;
 }
 
-/* What the choices of all but the main files stand for. */
-static void count_others(mc_again_power *p, mpz_t others)
-{
-    const mc_judging *j = p->a->j;
-    mpz_t one;
-    mpz_init(one);
-    mpz_set(others, p->states.times);
-    for (uint32_t f = 0; f < p->states.file_count; f++) {
-        bool counts = p->file[f].exists;
-        for (uint32_t d = 0; d < j->trace.database_count; d++) {
-            counts = counts && j->main_slot[d] != f;
-        }
-        if (counts) {
-            mc_states_count_file(&p->states, f, one);
-            mpz_mul(others, others, one);
-        }
-    }
-    mpz_clear(one);
-}
-
 static mc_status share_out(mc_again_power *p, uint32_t number, mc_error *error)
 {
     bool exact;
@@ -267,22 +211,22 @@ static mc_status share_out(mc_again_power *p, uint32_t number, mc_error *error)
                                            p->match, rest, &exact, error);
     uint32_t count = status == MC_OK ? p->match_count : 0;
     bool single = mpz_cmp_ui(rest, 1) == 0;
-    count_others(p, others);
+    mc_states_count_beside(&p->states, p->a->j->main_slot, p->a->j->trace.database_count, others);
     mpz_mul(rest, rest, others);
     for (uint32_t k = 0; k < count; k++) {
         mpz_init(states[k]);
         mpz_mul(states[k], p->match[k], others);
     }
-    keep_choices(p);
+    mc_states_keep(&p->states);
     for (uint32_t k = 0; status == MC_OK && k < count; k++) {
         if (mpz_sgn(states[k]) > 0) {
             status = take_snapshot(p, number, k, states[k], error);
-            bring_choices_back(p);
+            mc_states_bring_back(&p->states);
         }
     }
     if (status == MC_OK && mpz_sgn(rest) > 0) {
         status = take_rest(p, number, rest, single, error);
-        bring_choices_back(p);
+        mc_states_bring_back(&p->states);
     }
     for (uint32_t k = 0; k < count; k++) {
         mpz_clear(states[k]);

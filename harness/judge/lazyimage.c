@@ -168,10 +168,17 @@ static view view_of(mc_lazy *lazy, const mc_states *states, const mc_end *end, u
                   end->page_count[d]};
 }
 
+/* The hash of a page that is settled, or 0. */
+static uint64_t settled_hash(const view *v, uint64_t page)
+{
+    const uint64_t *settled = v->end->settled[v->d];
+    return settled == NULL ? 0 : settled[page];
+}
+
 static bool is_settled(const view *v, uint64_t at)
 {
     uint64_t page = at / v->lazy->history->page_size;
-    return page >= v->pages || v->end->settled[v->d][page] != 0;
+    return page >= v->pages || settled_hash(v, page) != 0;
 }
 
 static bool is_open(const view *v, uint32_t cell)
@@ -236,14 +243,14 @@ static void take_hashes(const view *v, bool open_as_zero)
     uint32_t page_size = lazy->history->page_size;
     uint32_t pages = v->pages < lazy->history->pages_max ? v->pages : lazy->history->pages_max;
     for (uint32_t i = 0; i < pages; i++) {
-        uint64_t settled = v->end->settled[v->d][i];
+        uint64_t settled = settled_hash(v, i);
         lazy->now[i] = settled != 0 ? settled : bare_hash(v, i);
     }
     for (uint32_t c = 0; c < v->file->cell_count; c++) {
         const mc_power_cell *cell = &v->file->cell[c];
         for (uint64_t i = cell->unit_from / page_size; i < pages && i * page_size < cell->unit_to;
              i++) {
-            if (v->end->settled[v->d][i] == 0 && lazy->now[i] == bare_hash(v, (uint32_t)i)) {
+            if (settled_hash(v, i) == 0 && lazy->now[i] == bare_hash(v, (uint32_t)i)) {
                 lazy->now[i] = hash_page(v, v->file, (uint32_t)i);
             }
         }
@@ -252,7 +259,7 @@ static void take_hashes(const view *v, bool open_as_zero)
         const mc_power_cell *cell = &v->file->cell[c];
         for (uint64_t i = cell->unit_from / page_size;
              is_open(v, c) && i < pages && i * page_size < cell->unit_to; i++) {
-            lazy->now[i] = v->end->settled[v->d][i] == 0 ? 0 : lazy->now[i];
+            lazy->now[i] = settled_hash(v, i) == 0 ? 0 : lazy->now[i];
         }
     }
 }

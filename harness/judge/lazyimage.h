@@ -16,7 +16,8 @@
 typedef struct mc_end {
     const char *refusal; /* else null, and: */
     uint32_t page_count[MC_DATABASES_MAX];
-    uint64_t *settled[MC_DATABASES_MAX]; /* by page - 1: its hash (mc_page_hash); 0: main's own */
+    uint64_t *settled[MC_DATABASES_MAX]; /* by page - 1: its hash (mc_page_hash); 0: main's own.
+                                            Null: all are */
 } mc_end;
 
 typedef struct mc_lazy mc_lazy;

@@ -159,19 +159,7 @@ static mc_status pick_rest(mc_loss *l, const mc_end *end, bool *found, mc_error 
     uint64_t random = 0x9e3779b97f4a7c15u;
     *found = false;
     for (int attempt = 0; attempt < TRIES && !*found; attempt++) {
-        for (uint32_t f = 0; f < l->states.file_count; f++) {
-            const mc_power_file *file = &l->states.file[f];
-            for (uint32_t i = 0; file->exists && i < file->cell_count; i++) {
-                random = random * 6364136223846793005u + 1442695040888963407u;
-                uint8_t most = (uint8_t)(file->cell[i].alternatives - 1);
-                uint8_t choice = attempt == 0   ? most
-                                 : attempt == 1 ? 0
-                                                : (uint8_t)((random >> 33) % (most + 1u));
-                if (l->states.choice[f][i] == MC_POWER_UNCHOSEN && most > 0) {
-                    (void)mc_states_choose(&l->states, f, i, choice);
-                }
-            }
-        }
+        mc_states_choose_open(&l->states, attempt, &random);
         bool exact;
         mc_status status = mc_lazy_share(l->lazy, &l->states, end, l->crash.begun, l->match,
                                          l->rest, &exact, error);
@@ -179,35 +167,11 @@ static mc_status pick_rest(mc_loss *l, const mc_end *end, bool *found, mc_error 
             return status;
         }
         *found = mpz_sgn(l->rest) > 0;
-        for (uint32_t f = 0; f < l->states.file_count && !*found; f++) {
-            if (l->states.file[f].exists) {
-                memcpy(l->states.choice[f], l->states.choice[f] + l->states.file[f].cell_count,
-                       l->states.file[f].cell_count);
-            }
+        if (!*found) {
+            mc_states_bring_back(&l->states);
         }
     }
     return MC_OK;
-}
-
-/* The choices are kept behind themselves while some are made for a while. */
-static void keep_choices(mc_loss *l)
-{
-    for (uint32_t f = 0; f < l->states.file_count; f++) {
-        if (l->states.file[f].exists) {
-            memcpy(l->states.choice[f] + l->states.file[f].cell_count, l->states.choice[f],
-                   l->states.file[f].cell_count);
-        }
-    }
-}
-
-static void bring_choices_back(mc_loss *l)
-{
-    for (uint32_t f = 0; f < l->states.file_count; f++) {
-        if (l->states.file[f].exists) {
-            memcpy(l->states.choice[f], l->states.choice[f] + l->states.file[f].cell_count,
-                   l->states.file[f].cell_count);
-        }
-    }
 }
 
 /* The outcome of an image that is no snapshot by its pages: SQLite is asked once for each. */
@@ -233,22 +197,9 @@ static mc_status outcome_of_rest(mc_loss *l, mc_loss_subject *s, const mc_end *e
 }
 
 /* What the choices of the other files stand for, beside those of the main files. */
-static void count_others(mc_loss *l, mpz_t others)
+static void count_others(const mc_loss *l, mpz_t others)
 {
-    mpz_t one;
-    mpz_init(one);
-    mpz_set(others, l->states.times);
-    for (uint32_t f = 0; f < l->states.file_count; f++) {
-        bool is_main = false;
-        for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
-            is_main = is_main || l->j->main_slot[d] == f;
-        }
-        if (l->states.file[f].exists && !is_main) {
-            mc_states_count_file(&l->states, f, one);
-            mpz_mul(others, others, one);
-        }
-    }
-    mpz_clear(one);
+    mc_states_count_beside(&l->states, l->j->main_slot, l->j->trace.database_count, others);
 }
 
 typedef mc_status (*take_fn)(mc_loss *l, mc_loss_subject *s, const mc_outcome *outcome,
@@ -328,7 +279,7 @@ static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, ta
     mc_status status = MC_OK;
     mpz_inits(others, states, NULL);
     count_others(l, others);
-    keep_choices(l);
+    mc_states_keep(&l->states);
     for (uint32_t k = 0; status == MC_OK && k < split.count; k++) {
         if (mpz_sgn(split.match[k]) > 0) {
             any = true;
@@ -339,7 +290,7 @@ static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, ta
             l->picked = k;
             status = take(l, s, &outcome, states, error);
             l->to_pick = NULL;
-            bring_choices_back(l);
+            mc_states_bring_back(&l->states);
         }
     }
     if (status == MC_OK && mpz_sgn(split.rest) > 0) {
@@ -360,7 +311,7 @@ static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, ta
             mpz_add(l->layout_lost, l->layout_lost, states);
             mpz_add(l->resolved, l->resolved, states);
         }
-        bring_choices_back(l);
+        mc_states_bring_back(&l->states);
     }
     mpz_clears(others, states, NULL);
     return status;
@@ -396,12 +347,7 @@ static mc_status count_induced(mc_loss *l, const mpz_t states, mpz_t induced, mc
     mpz_set_ui(induced, 0);
     for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
         const mc_power_file *file = &l->states.file[l->j->main_slot[d]];
-        uint32_t pages = file->exists ? (uint32_t)(file->size / page_size) : 0;
-        as_it_is.page_count[d] = pages;
-        as_it_is.settled[d] = mc_arena_calloc(&l->ends, pages + 1, sizeof **as_it_is.settled);
-        if (as_it_is.settled[d] == NULL) {
-            return mc_loss_no_memory(error);
-        }
+        as_it_is.page_count[d] = file->exists ? (uint32_t)(file->size / page_size) : 0;
     }
     mc_status status = mc_lazy_share(l->lazy, &l->states, &as_it_is, l->crash.begun, l->match,
                                      l->rest, &exact, error);
@@ -437,7 +383,7 @@ static mc_status take_control(mc_loss *l, mc_loss_subject *s, const mc_outcome *
     mc_status status = MC_OK;
     const mc_end *alike = l->alike; /* all states of the class came out so, if not null */
     if (alike != NULL) {
-        bring_choices_back(l);
+        mc_states_bring_back(&l->states);
         status = count_induced(l, states, induced, error);
     }
     mpz_sub(rest, states, induced);
@@ -447,7 +393,7 @@ static mc_status take_control(mc_loss *l, mc_loss_subject *s, const mc_outcome *
     }
     if (status == MC_OK && alike != NULL && alike->refusal == NULL) {
         bool found;
-        bring_choices_back(l);
+        mc_states_bring_back(&l->states);
         status = pick_rest(l, alike, &found, error);
     }
     if (status == MC_OK && mpz_sgn(rest) > 0) {
@@ -470,11 +416,11 @@ mc_status mc_loss_control_leaf(void *context, uint32_t number, mc_error *error)
     mpz_init(states);
     mc_states_count(&l->states, states);
     mc_outcome outcome = {.kind = MC_OUTCOME_REFUSED, .reason = end.refusal};
-    keep_choices(l);
+    mc_states_keep(&l->states);
     l->alike = &end;
     mc_status status = take_control(l, s, &outcome, states, error);
     l->alike = NULL;
-    bring_choices_back(l);
+    mc_states_bring_back(&l->states);
     mpz_clear(states);
     return status;
 }

@@ -2,6 +2,7 @@
 #include "harness/judge/losing.h"
 
 #include "core/dbheader.h"
+#include "harness/judge/settle.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -43,13 +44,6 @@ static mc_end *new_end(mc_loss_subject *s, uint32_t *number)
     return end;
 }
 
-static bool settle_pages(mc_loss *l, mc_end *end, uint32_t d, uint32_t pages)
-{
-    end->page_count[d] = pages;
-    end->settled[d] = mc_arena_calloc(&l->ends, pages + 1, sizeof **end->settled);
-    return end->settled[d] != NULL;
-}
-
 static mc_status run_field(void *context, mc_disk *disk, mc_reads *reads, uint32_t *number,
                            mc_error *error)
 {
@@ -69,63 +63,12 @@ static mc_status run_field(void *context, mc_disk *disk, mc_reads *reads, uint32
             end->refusal = mc_judging_intern(j, error->reason);
         } else if (status != MC_OK) {
             return status;
-        } else if (import.image.page_count > 0 && import.image.page_size != j->history.page_size) {
-            end->refusal = NULL;
-            import.image.page_count = UINT32_MAX; /* equals no snapshot */
         }
-        if (!settle_pages(l, end, d,
-                          import.image.page_count == UINT32_MAX ? 0 : import.image.page_count)) {
-            return mc_loss_no_memory(error);
-        }
-        if (import.image.page_count == UINT32_MAX) {
-            end->page_count[d] = UINT32_MAX;
-        }
+        bool foreign =
+            import.image.page_count > 0 && import.image.page_size != j->history.page_size;
+        end->page_count[d] = foreign ? UINT32_MAX : import.image.page_count; /* of no snapshot */
     }
     return end == NULL ? mc_loss_no_memory(error) : MC_OK;
-}
-
-/* Pages that SQLite has changed in part are settled by reading the rest. */
-static void read_changed_pages(mc_loss *l, uint16_t number, mc_reads *reads)
-{
-    const mc_disk *disk = &l->j->trace.base;
-    uint32_t page_size = l->j->history.page_size;
-    for (size_t i = 0; i < disk->change_count; i++) {
-        const mc_disk_change *change = &disk->change[i];
-        uint64_t size = disk->file[number].size;
-        uint64_t end = change->touched > 0 ? change->offset + change->touched : size;
-        uint64_t from = change->touched > 0 ? change->offset : size;
-        if (change->file == number) {
-            mc_reads_bytes(reads, number, from / page_size * page_size,
-                           (end + page_size - 1) / page_size * page_size);
-        }
-    }
-}
-
-static mc_status settle_control(mc_loss *l, mc_end *end, mc_reads *reads, mc_outcome *outcome,
-                                mc_error *error)
-{
-    mc_judging *j = l->j;
-    mc_arena_reset(&j->arena);
-    for (uint32_t d = 0; d < j->trace.database_count; d++) {
-        mc_reads_bytes(reads, j->main_slot[d], 0, MC_DBHEADER_BYTES);
-        mc_reads_size(reads, j->main_slot[d]);
-        mc_reads_exists(reads, j->main_slot[d]);
-        read_changed_pages(l, j->main_slot[d], reads);
-    }
-    mc_status status = mc_judging_control_images(j, &j->arena, j->given, error);
-    for (uint32_t d = 0; status == MC_OK && d < j->trace.database_count; d++) {
-        const mc_image *image = &j->given[d];
-        uint64_t page_size = j->history.page_size;
-        if (!settle_pages(l, end, d, image->page_count)) {
-            return mc_loss_no_memory(error);
-        }
-        for (uint32_t i = 0; i < image->page_count; i++) {
-            if (mc_reads_know(reads, j->main_slot[d], i * page_size, (i + 1) * page_size)) {
-                end->settled[d][i] = mc_page_hash(i + 1, image->page[i], (uint32_t)page_size);
-            }
-        }
-    }
-    return status == MC_OK ? mc_judging_given(j, outcome, error) : status;
 }
 
 /* The disk shows a state of which SQLite made `control`. */
@@ -157,18 +100,7 @@ static mc_status run_control(void *context, mc_disk *disk, mc_reads *reads, uint
         return mc_loss_no_memory(error);
     }
     mc_outcome outcome;
-    mc_control_answer answer;
-    mc_control_note(j->control, reads);
-    mc_control_recover(j->control, &answer);
-    mc_control_note(j->control, NULL);
-    mc_status status = MC_OK;
-    if (answer.recovered) {
-        status = settle_control(l, end, reads, &outcome, error);
-    } else {
-        end->refusal = mc_judging_intern(j, answer.text);
-        outcome = (mc_outcome){.kind = MC_OUTCOME_REFUSED, .reason = end->refusal};
-    }
-    mc_control_undo(j->control);
+    mc_status status = mc_settle(j, j->control, reads, &l->ends, end, &outcome, error);
     return status == MC_OK ? meet_recover(l, &outcome, error) : status;
 }
 
