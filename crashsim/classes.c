@@ -317,22 +317,27 @@ static mc_status find_all(walking *w, mc_findings *f, const mc_read *read, const
     return status;
 }
 
-/* Names all that decides what a read can find: what was found before, what lies under the cells,
- * and every cell there, with its choice if it has one. */
+/* Names all that decides what a read can find, and whether that fails a check: what was found
+ * before, what lies under the cells, and every cell there and around, with its choice if it has
+ * one. */
 static mc_hash128 id_of_read(walking *w, const mc_read *read)
 {
     const mc_power_file *file = file_of(w, read);
     const uint8_t *chosen = w->walk->states->choice[read->file];
     mc_power_file bare = *file;
     bare.cell_count = 0;
-    uint64_t to = read->to < file->size ? read->to : file->size;
-    uint64_t stop = to - read->from <= MC_READ_BYTES_MAX ? to : read->from + MC_READ_BYTES_MAX;
-    mc_power_bytes(&bare, NULL, read->from, stop, w->bytes);
-    XXH128_hash_t id = XXH3_128bits_withSeed(w->bytes, (size_t)(stop - read->from), w->before.low);
+    uint32_t around = w->walk->reader->around;
+    uint64_t from = read->from > around ? read->from - around : 0;
+    uint64_t to = read->to + around < file->size ? read->to + around : file->size;
     uint64_t place[] = {read->file, read->from, read->to, to, w->before.high};
-    id = XXH3_128bits_withSeed(place, sizeof place, id.low64 ^ id.high64);
+    XXH128_hash_t id = XXH3_128bits_withSeed(place, sizeof place, w->before.low);
+    for (uint64_t at = from; at < to; at += MC_READ_BYTES_MAX) {
+        uint64_t stop = to - at < MC_READ_BYTES_MAX ? to : at + MC_READ_BYTES_MAX;
+        mc_power_bytes(&bare, NULL, at, stop, w->bytes);
+        id = XXH3_128bits_withSeed(w->bytes, (size_t)(stop - at), id.low64 ^ id.high64);
+    }
     uint32_t end = file->block[(to - 1) / MC_POWER_BLOCK_BYTES + 1];
-    for (uint32_t k = file->block[read->from / MC_POWER_BLOCK_BYTES]; k < end; k++) {
+    for (uint32_t k = file->block[from / MC_POWER_BLOCK_BYTES]; k < end; k++) {
         uint32_t i = file->by_block[k];
         const mc_power_cell *cell = &file->cell[i];
         uint64_t facts[] = {cell->from,

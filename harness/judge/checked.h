@@ -11,7 +11,9 @@
 #include "core/wal.h"
 #include "crashsim/classes.h"
 
-enum { MC_CHECKSUMS_MAX = 64 };
+/* Around its read a check looks at the rest of the record: at most a page, and
+ * MC_CHECKED_BESIDE_PAGE bytes. */
+enum { MC_CHECKSUMS_MAX = 64, MC_CHECKED_BESIDE_PAGE = 8 };
 
 typedef struct mc_checked {
     const mc_trace *trace;

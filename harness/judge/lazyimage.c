@@ -596,6 +596,14 @@ mc_hash128 mc_lazy_id(mc_lazy *lazy, const mc_states *states, const mc_end *end)
         take_hashes(&v, false);
         uint32_t pages = v.pages < lazy->history->pages_max ? v.pages : lazy->history->pages_max;
         id = XXH3_128bits_withSeed(lazy->now, pages * sizeof *lazy->now, id.low64 ^ v.pages);
+        /* And pages that no snapshot has: those that are settled, or that main has. */
+        bool settles = end->settled[d] != NULL;
+        uint64_t page_size = lazy->history->page_size;
+        for (uint32_t i = pages; i < v.pages && (settles || i * page_size < v.file->size); i++) {
+            uint64_t settled = settled_hash(&v, i);
+            uint64_t hash = settled != 0 ? settled : hash_page(&v, v.file, i);
+            id = XXH3_128bits_withSeed(&hash, sizeof hash, id.low64 ^ id.high64);
+        }
     }
     return (mc_hash128){id.low64, id.high64};
 }

@@ -174,12 +174,14 @@ static mc_status pick_rest(mc_loss *l, const mc_end *end, bool *found, mc_error 
     return MC_OK;
 }
 
-/* The outcome of an image that is no snapshot by its pages: SQLite is asked once for each. */
+/* The outcome of an image that is no snapshot by its pages: SQLite is asked once for each of an
+ * end. Of one end only, since what a page's hash leaves out of page 1 was read on the way there. */
 static mc_status outcome_of_rest(mc_loss *l, mc_loss_subject *s, const mc_end *end, mc_outcome *out,
                                  mc_error *error)
 {
     mc_hash128 id = mc_lazy_id(l->lazy, &l->states, end);
     uint32_t index;
+    id.high += l->ends_at[s->who == MC_LOSS_CONTROL ? 0 : 1];
     if (mc_idmap_get(&s->known, id, &index)) {
         *out = s->outcome[index];
         return MC_OK;
@@ -205,7 +207,6 @@ static void count_others(const mc_loss *l, mpz_t others)
 typedef mc_status (*take_fn)(mc_loss *l, mc_loss_subject *s, const mc_outcome *outcome,
                              const mpz_t states, mc_error *error);
 
-/* Shares the states of a class out between the outcomes of its image. */
 void mc_loss_free_splits(mc_loss *l)
 {
     for (uint32_t i = 0; i < l->split_count; i++) {
@@ -265,6 +266,7 @@ static const mc_known_split *split_up(mc_loss *l, mc_loss_subject *s, const mc_e
     return &l->split[l->split_count++];
 }
 
+/* Shares the states of a class out between the outcomes of its image. */
 static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, take_fn take,
                            mc_error *error)
 {

@@ -138,7 +138,12 @@ mc_status mc_loss_walk(mc_loss *l, mc_loss_subject *s,
 {
     mc_subject reader = {.context = s, .run = run_field};
     if (s->who == MC_LOSS_CONTROL) {
-        reader = (mc_subject){s, run_control, checks, fails, same_end};
+        reader = (mc_subject){.context = s,
+                              .run = run_control,
+                              .checks = checks,
+                              .fails = fails,
+                              .same = same_end,
+                              .around = l->j->history.page_size + MC_CHECKED_BESIDE_PAGE};
     }
     mc_walk w = {.trie = s->trie,
                  .reader = &reader,

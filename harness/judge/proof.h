@@ -33,7 +33,7 @@ void mc_proof_add(mc_proof *proof, const mc_proof *more);
  * MC_IMPORTERS_MAX for the control. */
 void mc_proof_undecided(const mc_proof *proof, uint32_t who, mpz_t out);
 
-/* "2^72", "3 x 2^72" or all digits of a smaller one: what a person reads. */
+/* "2^72", "> 2^72" for what lies between two powers, or all digits of a small one. */
 void mc_proof_text(const mpz_t number, char *out, size_t size);
 
 #endif
