@@ -123,9 +123,8 @@ void mc_corpus_sentence(const char *signature, char *out, size_t size)
                        : power ? "The power goes"
                                : "SQLite is killed",
                        moment, kv ? part[CRASH] : part[MODE], power ? ", " : "",
- power ? part[CRASH] : "",
-                       handed != NULL ? ", handed over as " : "", handed != NULL ? handed : "",
-                       result);
+                       power ? part[CRASH] : "", handed != NULL ? ", handed over as " : "",
+                       handed != NULL ? handed : "", result);
     }
 }
 
