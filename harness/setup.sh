@@ -74,7 +74,7 @@ clang-runtime asan libclang-rt-14-dev
 command clang-format-14 clang-format-14
 command npm npm
 command parallel parallel
-command rsync rsync # by which parallel fetches files
+command rsync rsync
 module fuse3 libfuse3-dev
 command fusermount3 fuse3
 command mkfs.ext4 e2fsprogs
