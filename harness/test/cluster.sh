@@ -36,7 +36,8 @@ wait) [ ! -e "$WORK/failed" ] ;;
 esac
 END
 chmod +x bin/ssh bin/kubectl
-export WORK=$work PATH=$work/bin:$work/usr/bin:$PATH
+# parallel asks $SHELL how to quote what it sends to a host; a login has one, a job of a CI server may not.
+export WORK=$work PATH=$work/bin:$work/usr/bin:$PATH SHELL=${SHELL:-/bin/bash}
 
 # As installed there, and with the volume in a folder of this test's.
 here() {
