@@ -94,6 +94,11 @@ static mc_status put_snapshot(mc_judging *j, mc_case *c, mc_error *error)
     mc_arena arena = {.limit_bytes = SIZE_MAX / 2};
     mc_status status = mc_judging_control(j, &control, error);
     bool recovered = status == MC_OK && control.kind != MC_OUTCOME_REFUSED;
+    if (status == MC_OK && !recovered && strcmp(control.reason, sqlite3_errstr(SQLITE_FULL)) == 0) {
+        return mc_fail(error, MC_REFUSED, "too-large",
+                       "main.db: what SQLite recovers is larger than a case holds (%d bytes)",
+                       MC_CASE_BYTES_MAX);
+    }
     if (recovered && j->trace.is_kv) {
         image = j->given[0];
     } else if (recovered) {

@@ -274,6 +274,7 @@ static mc_status load(const mc_case *c, mc_judging *j, mc_error *error)
     }
     j->trace.is_kv = j->options->record->kv;
     j->trace.kv_build = j->options->record->kv_build;
+    j->trace.base.limit_bytes = MC_CASE_BYTES_MAX; /* a forged header may name terabytes */
     mc_status status = load_state(c, &j->trace, error);
     status = status == MC_OK ? tell_snapshots(c, &j->told, error) : status;
     status = status == MC_OK ? mc_history_build(&j->told, true, &j->history, error) : status;

@@ -177,12 +177,39 @@ static void what_cannot_be_read_becomes_a_case(void **unused)
     mc_importers_free(&importers);
 }
 
+/* Promise: a journal of 512 bytes that wants main to have had 2 GiB costs one line. SQLite's
+ * pager_truncate would make main as large as that. */
+static void a_forged_size_is_refused(void **unused)
+{
+    (void)unused;
+    static const uint8_t journal[512] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7, 0, 0,
+                                         0,    0,    0,    0,    0,    0,    0,    0x08, 0, 0,
+                                         0,    0,    2,    0,    0,    0,    0x10, 0};
+    mc_run_options run = {.importers = "abandon", .page_size = 4096, .seed = 1};
+    mc_importers importers;
+    mc_error error = {0};
+    mc_case c;
+    mc_case found;
+    check(mc_importers_usual("abandon", &importers, &error), &error, "importers");
+    check(mc_cases_capture("inplace/delete/full/kill/0", &run, &importers, 1, NULL, &c, &error),
+          &error, "capture");
+    mc_source source = {.kind = MC_SOURCE_FILES};
+    source.files.main = mc_case_file(&c, "main.db");
+    source.files.journal = (mc_file){.data = journal, .size = sizeof journal, .exists = true};
+    assert_int_equal(mc_case_found(&source, "found", &importers, 1, &found, &error), MC_REFUSED);
+    assert_string_equal(error.reason, "too-large");
+    assert_null(strchr(error.text, '\n'));
+    mc_case_free(&c);
+    mc_importers_free(&importers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(real_dumps_become_cases),
         cmocka_unit_test(files_are_judged_as_in_their_run),
         cmocka_unit_test(what_cannot_be_read_becomes_a_case),
+        cmocka_unit_test(a_forged_size_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
