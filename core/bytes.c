@@ -79,12 +79,6 @@ uint32_t mc_reader_le32(mc_reader *reader)
     return p == NULL ? 0 : mc_bytes_get_le32(p);
 }
 
-uint64_t mc_reader_le64(mc_reader *reader)
-{
-    const uint8_t *p = mc_reader_take(reader, 8);
-    return p == NULL ? 0 : mc_bytes_get_le64(p);
-}
-
 uint64_t mc_reader_leb128(mc_reader *reader)
 {
     uint64_t value = 0;
@@ -104,13 +98,4 @@ uint64_t mc_reader_leb128(mc_reader *reader)
     }
     reader->failed = true;
     return 0;
-}
-
-uint32_t mc_bytes_be32_at(mc_bytes bytes, uint64_t offset, bool *ok)
-{
-    mc_reader reader = mc_reader_init(bytes.data, bytes.size);
-    mc_reader_seek(&reader, offset);
-    uint32_t value = mc_reader_be32(&reader);
-    *ok = !reader.failed;
-    return value;
 }

@@ -40,17 +40,12 @@ uint32_t mc_reader_be32(mc_reader *reader);
 uint64_t mc_reader_be64(mc_reader *reader);
 uint16_t mc_reader_le16(mc_reader *reader);
 uint32_t mc_reader_le32(mc_reader *reader);
-uint64_t mc_reader_le64(mc_reader *reader);
 
 /* Unsigned LEB128; more than ten bytes, or bits beyond the 64th, fail the reader. */
 uint64_t mc_reader_leb128(mc_reader *reader);
 
 /* The next `size` bytes, borrowed; null when they are not all there. */
 const uint8_t *mc_reader_take(mc_reader *reader, uint64_t size);
-
-/* Like mc_bytes_get_be32 at `offset`, but 0 with `*ok` false when the four bytes are not all there.
- */
-uint32_t mc_bytes_be32_at(mc_bytes bytes, uint64_t offset, bool *ok);
 
 static inline uint16_t mc_bytes_get_be16(const uint8_t *p)
 {

@@ -1,5 +1,7 @@
 #include "fuzz/fieldlaw.h"
 
+#include "core/v1.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,4 +177,56 @@ bool mc_fieldlaw_holds(const mc_kvstore *store, const mc_importer *importer, boo
     mc_kvstore_view(store, pair, &input.store);
     mc_status status = importer->import(&input, arena, &import, &error);
     return judge(store, reject, status, &import, &error, law);
+}
+
+/* Below which index the VFS sees a chunk of main; false where nobody can say. */
+static bool visible_chunks(const mc_kvstore *store, uint64_t *count)
+{
+    const mc_kv_entry *metadata = find(store, METADATA, 0, 0);
+    *count = 0;
+    if (metadata == NULL) {
+        return true;
+    }
+    uint64_t size = 0;
+    for (uint32_t i = 9; i >= 2 && metadata->value_size == 10; i--) {
+        size = size << 8 | metadata->value[i];
+    }
+    *count = size / CHUNK_BYTES + (size % CHUNK_BYTES != 0);
+    return metadata->value_size == 10 && metadata->value[0] == 1 && metadata->value[1] == 0 &&
+           size <= MC_V1_FILE_BYTES_MAX;
+}
+
+bool mc_fieldlaw_sweeps(const mc_kvstore *store, mc_arena *arena, mc_law *law)
+{
+    mc_pair *pair = mc_arena_calloc(arena, store->count, sizeof *pair);
+    if (pair == NULL) {
+        return true;
+    }
+    mc_store view;
+    size_t keys;
+    uint64_t bytes;
+    mc_kvstore_view(store, pair, &view);
+    mc_v1_orphans(&view, &keys, &bytes);
+    uint64_t visible;
+    bool known = visible_chunks(store, &visible);
+    for (size_t i = 0; i < store->count; i++) {
+        const mc_kv_entry *entry = &store->entry[i];
+        const uint8_t *k = entry->key;
+        bool orphan = false;
+        for (uint8_t tag = 1; tag <= 3; tag++) {
+            orphan |=
+                is_of(entry, METADATA, tag) || (is_of(entry, CHUNK, tag) && entry->key_size == 8);
+        }
+        if (known && is_of(entry, CHUNK, 0) && entry->key_size == 8) {
+            uint64_t index =
+                (uint64_t)k[4] << 24 | (uint64_t)k[5] << 16 | (uint64_t)k[6] << 8 | k[7];
+            orphan |= index >= visible;
+        }
+        keys -= orphan;
+        bytes -= orphan ? entry->key_size + (uint64_t)entry->value_size : 0;
+    }
+    return (keys == 0 && bytes == 0) ||
+           mc_law_broken(law, "orphans",
+                         "the rule names other pairs: %" PRId64 " more, %" PRId64 " bytes",
+                         -(int64_t)keys, -(int64_t)bytes);
 }

@@ -14,4 +14,7 @@ const char *mc_fieldlaw_refusal(const mc_kvstore *store, bool reject, uint32_t *
 bool mc_fieldlaw_holds(const mc_kvstore *store, const mc_importer *importer, bool reject,
                        mc_arena *arena, mc_law *law);
 
+/* Are the orphans (v1.h) those pairs that the rule there names? */
+bool mc_fieldlaw_sweeps(const mc_kvstore *store, mc_arena *arena, mc_law *law);
+
 #endif

@@ -1,5 +1,6 @@
 /* kv_fuzzer.c: of any pairs as a v1 store, `reject` and `abandon` answer as the field's rules say,
- * and `recover` as stock SQLite does through the v1 VFS in each of its builds, byte for byte. */
+ * a sweep finds the orphans, and `recover` as stock SQLite does through the v1 VFS in each of its
+ * builds, byte for byte. */
 #include <sqlite3.h>
 #include <string.h>
 
@@ -94,7 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     mc_law law = {0};
     mc_arena_reset(&arena);
     (void)(mc_fieldlaw_holds(&store, &mc_importer_reject, true, &arena, &law) &&
-           mc_fieldlaw_holds(&store, &mc_importer_abandon, false, &arena, &law));
+           mc_fieldlaw_holds(&store, &mc_importer_abandon, false, &arena, &law) &&
+           mc_fieldlaw_sweeps(&store, &arena, &law));
     mc_law_demand(&law);
     compare(&store, &arena);
     mc_kvstore_free(&store);

@@ -19,6 +19,11 @@ enum {
 
 #define MODE(name) (1u << MC_MODE_##name)
 #define JOURNALS (MODE(DELETE) | MODE(TRUNCATE) | MODE(PERSIST))
+/* Names of two, three and four bytes in UTF-8, of two units in UTF-16, and one of several pages. */
+#define NAMES                                                                                      \
+    "CREATE TABLE \"caf\u00e9 \u2192 \U0001d11e\"(a, b); CREATE TABLE \"" NAME64 NAME64 NAME64     \
+        NAME64 NAME64 NAME64 NAME64 NAME64 "\"(a UNIQUE);"
+#define NAME64 "long long long long long long long long long long long long long"
 #define ROWS(table, from, to, letters)                                                             \
     "WITH n(x) AS (SELECT " #from " UNION ALL SELECT x+1 FROM n WHERE x<" #to                      \
     ") INSERT INTO " #table " SELECT x, x*7%10, replace(hex(zeroblob(" #letters                    \
@@ -77,6 +82,11 @@ static const struct {
      "UPDATE t SET b = 3 WHERE a = 1; UPDATE t SET b = 5 WHERE a = 9;" ROWS(
          t, 13, 20, 60) "PRAGMA wal_checkpoint(TRUNCATE); DELETE FROM t "
                         "WHERE a > 16;\n@reopen\nUPDATE t SET b = 4;"},
+    {"names", MODE(DELETE), 0, false, false, false, NAMES, "CREATE TABLE u(a); DROP TABLE u;"},
+    {"names-le", MODE(DELETE), 0, false, false, false, "PRAGMA encoding = 'UTF-16le';" NAMES,
+     "CREATE TABLE u(a); DROP TABLE u;"},
+    {"names-be", MODE(DELETE), 0, false, false, false, "PRAGMA encoding = 'UTF-16be';" NAMES,
+     "CREATE TABLE u(a); DROP TABLE u;"},
     {"savepoint", JOURNALS | MODE(WAL), 2, false, false, false,
      "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c);" ROWS(t, 1, 40, 60),
      "BEGIN; UPDATE t SET b = 1; SAVEPOINT s; UPDATE t SET c = lower(c); ROLLBACK TO s;"
