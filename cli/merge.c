@@ -12,9 +12,10 @@ static const char *const what[] = {"mode",     "sync",    "crash",     "importer
                                    "sidecars", "txns",    "page-size", "cache-pages", "seed",
                                    "budget",   "require", "clean",     NULL};
 static const char *const how[] = {
-    "shard", "jobs",  "json", "results", "resume",   "merge",           "quiet",
-    "list",  "cases", "html", "claims",  "validate", "validate-states", NULL};
-static const char *const with_merge[] = {"jobs", "json", "merge", "quiet", "cases", NULL};
+    "shard", "jobs", "json",  "markdown", "sarif",  "results",  "resume",          "merge",
+    "quiet", "list", "cases", "html",     "claims", "validate", "validate-states", NULL};
+static const char *const with_merge[] = {"jobs",  "json",  "markdown", "sarif",
+                                         "merge", "quiet", "cases",    NULL};
 
 static bool is_among(const char *const *names, const char *name)
 {

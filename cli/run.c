@@ -39,6 +39,8 @@ static const mc_option table[] = {
     {"jobs", "N", "processes; default: one per core", NULL},
     {"require", "LIST", "importers that must be clean wherever SQLite is", "recover"},
     {"json", "FILE", "the result as JSON; - is standard output, and no table then", NULL},
+    {"markdown", "FILE", "the result as Markdown, for a job's summary on a code server", NULL},
+    {"sarif", "FILE", "the findings as SARIF 2.1.0, for code-scanning pages", NULL},
     {"results", "FILE", "one JSON line per finished task, appended", NULL},
     {"resume", NULL, "go on with what --results holds", NULL},
     {"merge", NULL, "the result of the --results FILES of all shards; nothing is run", NULL},
@@ -182,21 +184,22 @@ static mc_status parse_numbers(const mc_arguments *a, mc_run_options *o, mc_erro
     return MC_OK;
 }
 
-/* No output may be an input or the other output. */
+/* No output may be an input or another output. */
 static mc_status check_outputs(const mc_arguments *a, mc_error *error)
 {
-    static const char *const outputs[] = {"json", "results"};
-    const char *results = mc_options_get(a, "results");
-    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+    static const char *const outputs[] = {"json", "markdown", "sarif", "results"};
+    enum { OUTPUTS = sizeof outputs / sizeof *outputs };
+    for (size_t i = 0; i < OUTPUTS; i++) {
         const char *path = mc_options_get(a, outputs[i]);
         const char *list = mc_options_get(a, "workload");
-        if (path == NULL) {
-            continue;
+        for (size_t k = i + 1; path != NULL && k < OUTPUTS; k++) {
+            const char *other = mc_options_get(a, outputs[k]);
+            if (other != NULL && mc_outfile_same(path, other)) {
+                return mc_fail(error, MC_USAGE, "same-file", "--%s: %s is --%s, too", outputs[i],
+                               path, outputs[k]);
+            }
         }
-        if (i == 0 && results != NULL && mc_outfile_same(path, results)) {
-            return mc_fail(error, MC_USAGE, "same-file", "--json: %s is --results, too", path);
-        }
-        for (const char *at = list; at != NULL; at = at[0] == ',' ? at + 1 : NULL) {
+        for (const char *at = list; path != NULL && at != NULL; at = at[0] == ',' ? at + 1 : NULL) {
             char name[4096];
             size_t size = strcspn(at, ",");
             (void)snprintf(name, sizeof name, "%.*s", (int)size, at);
@@ -324,17 +327,65 @@ static mc_status prepare(mc_arguments *a, mc_run_options *options, mc_run_word *
     return MC_OK;
 }
 
-static mc_status write_json(const mc_run_result *result, const char *path, mc_error *error)
+/* `text` is freed. Its last line is ended. */
+static mc_status write_text(const char *option, const char *path, char *text, mc_error *error)
 {
-    char *text = mc_report_json(result);
     if (text == NULL) {
-        return mc_fail(error, MC_NO_MEMORY, "no-memory", "--json: out of memory");
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "--%s: out of memory", option);
     }
     size_t size = strlen(text);
     text[size] = '\n';
     mc_status status = mc_outfile_put(path, text, size + 1, error);
     free(text);
     return status;
+}
+
+static char *markdown_of(const mc_run_result *result, const char *explain)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out != NULL) {
+        mc_report_markdown(result, explain, out);
+    }
+    if (out == NULL || fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    text[size - 1] = '\0'; /* of the last line, which write_text ends */
+    return text;
+}
+
+static mc_status write_outputs(const mc_arguments *a, const mc_run_result *result,
+                               const char *explain, mc_error *error)
+{
+    const char *json = mc_options_get(a, "json");
+    const char *markdown = mc_options_get(a, "markdown");
+    const char *sarif = mc_options_get(a, "sarif");
+    mc_status status = MC_OK;
+    if (json != NULL) {
+        status = write_text("json", json, mc_report_json(result), error);
+    }
+    if (status == MC_OK && markdown != NULL) {
+        status = write_text("markdown", markdown, markdown_of(result, explain), error);
+    }
+    if (status == MC_OK && sarif != NULL) {
+        status =
+            write_text("sarif", sarif, mc_report_sarif(result, explain, MIDCOMMIT_VERSION), error);
+    }
+    return status;
+}
+
+/* Is standard output that of a format? Then the table is not there. */
+static bool is_taken(const mc_arguments *a)
+{
+    static const char *const outputs[] = {"json", "markdown", "sarif"};
+    bool taken = false;
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        const char *path = mc_options_get(a, outputs[i]);
+        taken = taken || (path != NULL && strcmp(path, "-") == 0);
+    }
+    return taken;
 }
 
 static int validate(const mc_arguments *a)
@@ -387,18 +438,15 @@ int mc_command_run(int argc, char **argv)
     if (status == MC_OK && cases != NULL) {
         status = mc_cases_write(&options, &result, cases, &written, &error);
     }
-    const char *json = mc_options_get(&a, "json");
-    if (status == MC_OK && json != NULL) {
-        status = write_json(&result, json, &error);
-    }
+    char explain[4300];
+    write_explain(&a, explain, sizeof explain);
+    status = status == MC_OK ? write_outputs(&a, &result, explain, &error) : status;
     if (status != MC_OK) {
         mc_run_free(&result);
         mc_arena_free(&arena);
         return mc_options_fail(&error);
     }
-    if (!quiet && (json == NULL || strcmp(json, "-") != 0)) {
-        char explain[4300];
-        write_explain(&a, explain, sizeof explain);
+    if (!quiet && !is_taken(&a)) {
         mc_report_table(&result, explain, stdout);
         if (cases != NULL) {
             printf("\n%u cases, one per signature, are in %s. To judge them again:\n\n    ",

@@ -12,7 +12,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
-enum { MC_ITEM_BYTES = 4096 };
+enum { MC_ITEM_BYTES = 4096, SENTENCE_BYTES = 2000, COMMAND_BYTES = 16384 };
 
 /* The first column of the table holds a workload; or, with --sidecars, a mistake. */
 enum { WORKLOAD_COLUMNS = MC_TABLE_WORKLOAD, SIDECARS_COLUMNS = 13 };
@@ -31,7 +31,7 @@ static bool is_here(const mc_run_cell *run)
     return run->power == NULL;
 }
 
-static bool any_here(const mc_run_result *result)
+bool mc_table_any(const mc_run_result *result)
 {
     bool any = false;
     for (uint32_t c = 0; c < result->cell_count; c++) {
@@ -183,6 +183,11 @@ static mc_tally sum_of(const mc_run_result *result, const mc_run_cell *group, ui
     return sum;
 }
 
+mc_tally mc_table_sum(const mc_run_result *result, uint32_t importer, uint64_t *states)
+{
+    return sum_of(result, NULL, importer, states);
+}
+
 static void print_sum(const mc_run_result *result, const mc_run_cell *group, FILE *out)
 {
     for (uint32_t i = 0; i < result->importers.count; i++) {
@@ -291,7 +296,8 @@ void mc_table_explain(const char *state, const char *importer, const char *expla
     (void)fputc('\n', out);
 }
 
-static void print_sentence(const mc_run_result *result, const char *explain, FILE *out)
+bool mc_table_sentence(const mc_run_result *result, char *text, size_t size, const char *explain,
+                       char *command, size_t command_size)
 {
     for (uint32_t i = 0; i < result->importers.count; i++) {
         const char *name = result->importers.chosen[i].name;
@@ -310,18 +316,33 @@ static void print_sentence(const mc_run_result *result, const char *explain, FIL
         if (t->missed != torn) {
             (void)snprintf(missed, sizeof missed, "%" PRIu64 " of %" PRIu64, t->missed, torn);
         }
-        (void)fputc('\n', out);
-        mc_wrap(out, 0,
-                "%s tears the database at %.0f %% of the crash states of %s (%s%s%s, %s); "
-                "integrity_check misses %s of them.",
-                how, 100.0 * (double)torn / (double)run->cell.explored.states, run->workload,
-                mc_mode_names[run->mode], has_levels(result) ? ", " : "",
-                has_levels(result) ? mc_sync_names[run->sync] : "", run->crash, missed);
-        (void)fprintf(out, "See the first one:\n\n    ");
-        mc_table_explain(t->first_case, strcmp(name, "abandon") == 0 ? NULL : name, explain, out);
-        return;
+        (void)snprintf(text, size,
+                       "%s tears the database at %.0f %% of the crash states of %s (%s%s%s, %s); "
+                       "integrity_check misses %s of them.",
+                       how, 100.0 * (double)torn / (double)run->cell.explored.states, run->workload,
+                       mc_mode_names[run->mode], has_levels(result) ? ", " : "",
+                       has_levels(result) ? mc_sync_names[run->sync] : "", run->crash, missed);
+        FILE *out = fmemopen(command, command_size, "w");
+        if (out != NULL) {
+            mc_table_explain(t->first_case, strcmp(name, "abandon") == 0 ? NULL : name, explain,
+                             out);
+            (void)fclose(out);
+        }
+        command[strcspn(command, "\n")] = '\0';
+        return true;
     }
-    if (any_here(result)) {
+    return false;
+}
+
+static void print_sentence(const mc_run_result *result, const char *explain, FILE *out)
+{
+    char text[SENTENCE_BYTES];
+    char command[COMMAND_BYTES] = "";
+    if (mc_table_sentence(result, text, sizeof text, explain, command, sizeof command)) {
+        (void)fputc('\n', out);
+        mc_wrap(out, 0, "%s", text);
+        (void)fprintf(out, "See the first one:\n\n    %s\n", command);
+    } else if (mc_table_any(result)) {
         (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
     }
 }
@@ -484,7 +505,7 @@ static void print_limits(const mc_run_result *result, FILE *out)
 
 void mc_report_table(const mc_run_result *result, const char *explain, FILE *out)
 {
-    if (any_here(result) || result->cell_count == 0) {
+    if (mc_table_any(result) || result->cell_count == 0) {
         print_head(result, out);
     }
     for (uint32_t c = 0; result->sidecars == 0 && c < result->cell_count; c++) {
@@ -495,7 +516,7 @@ void mc_report_table(const mc_run_result *result, const char *explain, FILE *out
     if (result->sidecars != 0) {
         print_groups(result, out);
     }
-    if (any_here(result) || result->cell_count == 0) {
+    if (mc_table_any(result) || result->cell_count == 0) {
         (void)fputc('\n', out);
         print_sum(result, NULL, out);
     }

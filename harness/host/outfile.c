@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PATH_BYTES = 4200 };
+
 static mc_status io_error(mc_error *error, const char *path)
 {
     return mc_fail(error, MC_IO, "io", "%s: %s", path, strerror(errno));
@@ -93,12 +95,24 @@ void mc_outfile_abandon(mc_outfile *file)
     (void)unlink(file->temporary);
 }
 
-bool mc_outfile_same(const char *a, const char *b)
+static bool one_file(const char *a, const char *b)
 {
     struct stat one;
     struct stat other;
-    return strcmp(a, b) == 0 || (stat(a, &one) == 0 && stat(b, &other) == 0 &&
-                                 one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+bool mc_outfile_same(const char *a, const char *b)
+{
+    const char *name_a = strrchr(a, '/') == NULL ? a : strrchr(a, '/') + 1;
+    const char *name_b = strrchr(b, '/') == NULL ? b : strrchr(b, '/') + 1;
+    char folder_a[PATH_BYTES];
+    char folder_b[PATH_BYTES];
+    (void)snprintf(folder_a, sizeof folder_a, "%.*s.", (int)(name_a - a), a);
+    (void)snprintf(folder_b, sizeof folder_b, "%.*s.", (int)(name_b - b), b);
+    return strcmp(a, b) == 0 || one_file(a, b) ||
+           (strcmp(name_a, name_b) == 0 && one_file(folder_a, folder_b));
 }
 
 mc_status mc_outfile_put(const char *path, const void *data, size_t size, mc_error *error)

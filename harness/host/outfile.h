@@ -28,7 +28,7 @@ void mc_outfile_abandon(mc_outfile *file);
 /* Syncs the folder in which `path` has its name. */
 mc_status mc_outfile_sync_folder(const char *path, mc_error *error);
 
-/* Are these two names of one file? False when one is not there, but for equal names. */
+/* Are these two names of one file, which may not be there yet? */
 bool mc_outfile_same(const char *a, const char *b);
 
 /* All of that for one buffer. The path "-" is standard output. */

@@ -263,18 +263,6 @@ static mc_status write_outputs(migration *m, mc_error *error)
 
 /* ---- what must not be one ---- */
 
-/* Do two paths, of files that may not be there yet, name one place? */
-static bool same_place(const char *a, const char *b)
-{
-    const char *name_a = strrchr(a, '/') == NULL ? a : strrchr(a, '/') + 1;
-    const char *name_b = strrchr(b, '/') == NULL ? b : strrchr(b, '/') + 1;
-    char folder_a[PATH_BYTES];
-    char folder_b[PATH_BYTES];
-    (void)snprintf(folder_a, sizeof folder_a, "%.*s.", (int)(name_a - a), a);
-    (void)snprintf(folder_b, sizeof folder_b, "%.*s.", (int)(name_b - b), b);
-    return strcmp(name_a, name_b) == 0 && mc_outfile_same(folder_a, folder_b);
-}
-
 /* Null is no output, and "-" standard output. */
 static bool is_path(const char *output)
 {
@@ -296,7 +284,7 @@ static mc_status check_apart(const mc_migrate_options *options, const char *outp
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char path[PATH_MAX + 16];
         (void)snprintf(path, sizeof path, "%s%s", main, suffixes[i]);
-        if (mc_outfile_same(path, output) || same_place(path, output)) {
+        if (mc_outfile_same(path, output)) {
             return mc_fail(error, MC_USAGE, "same-file", "%s: is the source, too", output);
         }
     }
@@ -330,7 +318,7 @@ static mc_status check_pair(const char *target, const char *const *suffixes, con
     for (; is_path(target) && is_path(other) && *suffixes != NULL; suffixes++) {
         char path[PATH_BYTES];
         (void)snprintf(path, sizeof path, "%s%s", target, *suffixes);
-        if (same_place(path, other)) {
+        if (mc_outfile_same(path, other)) {
             return **suffixes == '\0'
                        ? mc_fail(error, MC_USAGE, "same-file", "%s: is an output twice", other)
                        : mc_fail(error, MC_USAGE, "same-file", "%s: would be taken for %s%s", other,

@@ -26,6 +26,9 @@ static const golden goldens[] = {
                 "reject,abandon,recover,sqlite"},
     {"run-sparse.txt", "run --workload attach --mode wal,persist --crash kill --budget 1"},
     {"run.json", "run --workload equal --mode delete --crash kill --quiet --json -"},
+    {"run.md", "run --workload inplace,equal --mode delete,wal --crash kill --markdown -"},
+    {"run-power.md", "run --workload grow --txns 1 --crash power:xfs --mode delete --importer "
+                     "abandon,sqlite --markdown -"},
     {"run-power.txt",
      "run --workload grow --txns 1 --crash power:psow,power:nonatomic-unlink --sync "
      "full,extra --mode delete,truncate"},
