@@ -1,6 +1,6 @@
 /* crash_fuzzer.c: whatever a program was doing when its process or its machine died, in every
  * journal mode, what is recovered keeps SQLite's promise; recover and stock SQLite recover the same
- * pages; and a crash of the recovery itself changes nothing. */
+ * pages; and neither a crash of the recovery itself nor its failure changes anything. */
 #include <string.h>
 
 #include "fuzz/crashing.h"

@@ -1,6 +1,7 @@
 #include "fuzz/crashing.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,12 @@
 #include "crashsim/memvfs.h"
 #include "crashsim/stock.h"
 #include "crashsim/witness.h"
+#include "fuzz/faultvfs.h"
 #include "harness/judge/defects.h"
 
-enum { ARENA_BYTES = 64 << 20, CRASH_HEADER_BYTES = 3 };
+enum { ARENA_BYTES = 64 << 20, CRASH_HEADER_BYTES = 3, MEMORY_STEP = 1024 };
 
-const mc_crash_rules mc_crash_rules_true = {&mc_importer_recover, mc_promise_of};
+const mc_crash_rules mc_crash_rules_true = {&mc_importer_recover, mc_promise_of, false};
 
 /* What was made of one state: SQLite's answer is freed once recover's was compared with it. */
 typedef struct answer {
@@ -462,6 +464,78 @@ static bool crash_recovery(execution *x, const answer *first, const mc_trace *re
     return ok;
 }
 
+/* Asks for a recovery in which call number `fail_at` fails, or with a limit to SQLite's memory.
+ * What it leaves of the state stays. The report gets the number of calls, and SQLite's result. */
+static bool ask_failing(execution *x, mc_crashed *state, uint64_t fail_at, sqlite3_int64 limit)
+{
+    mc_memvfs_options files = {.disk = &state->disk};
+    mc_kvvfs_options pairs = {
+        .store = &state->store, .arena = &work_arena, .build = x->c.options.record.kv_build};
+    mc_memvfs *mem = state->is_kv ? NULL : mc_memvfs_open(&files);
+    mc_kvvfs *kv = state->is_kv ? mc_kvvfs_open(&pairs) : NULL;
+    mc_faultvfs *vfs = NULL;
+    if (mem != NULL || kv != NULL) {
+        vfs = mc_faultvfs_open(mem != NULL ? mc_memvfs_name(mem) : mc_kvvfs_name(kv), fail_at,
+                               x->rules->lying_disk);
+    }
+    if (vfs != NULL) {
+        mc_stock stock;
+        (void)sqlite3_hard_heap_limit64(limit > 0 ? sqlite3_memory_used() + limit : 0);
+        mc_stock_ask("main.db", mc_faultvfs_name(vfs), MC_STOCK_LIMIT_BYTES, &stock);
+        (void)sqlite3_hard_heap_limit64(0);
+        x->report->failed = stock.code;
+        x->report->calls = mc_faultvfs_calls(vfs);
+        mc_stock_free(&stock);
+        mc_faultvfs_close(vfs);
+    }
+    if (mem != NULL) {
+        mc_memvfs_close(mem);
+    }
+    if (kv != NULL) {
+        mc_kvvfs_close(kv);
+    }
+    return vfs != NULL;
+}
+
+static bool copy_state(const mc_crashed *from, mc_crashed *to)
+{
+    *to = (mc_crashed){.is_kv = from->is_kv, .point = from->point, .cut = from->cut};
+    return from->is_kv ? mc_kvstore_copy(&to->store, &from->store)
+                       : mc_disk_copy(&to->disk, &from->disk);
+}
+
+/* A recovery fails in the middle; what it leaves is recovered once more. */
+static bool fail_recovery(execution *x, const answer *first)
+{
+    const mc_piece *piece = &x->c.fault;
+    uint8_t choice[3] = {0};
+    memcpy(choice, piece->data, piece->size < sizeof choice ? piece->size : sizeof choice);
+    uint64_t nth = choice[0] | (uint64_t)choice[1] << 8;
+    bool memory = (choice[2] & 1) != 0;
+    mc_crashed state;
+    answer second;
+    mc_arena_reset(&work_arena);
+    bool ok = copy_state(&x->c.state, &state) && (memory || ask_failing(x, &state, 0, 0));
+    uint64_t calls = x->report->calls;
+    free_crashed(&state);
+    uint64_t fail_at = calls > 0 ? 1 + nth % calls : 0;
+    ok = ok && copy_state(&x->c.state, &state) &&
+         ask_failing(x, &state, fail_at, memory ? 1 + (sqlite3_int64)nth * MEMORY_STEP : 0) &&
+         recover(x, 1, &state, NULL, &second);
+    x->report->calls = calls;
+    if (ok && !is_kept(x, first, &second)) {
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       "a recovery that failed with %d (%s %" PRIu64 " of %" PRIu64
+                       ") gives another database afterwards",
+                       x->report->failed, memory ? "memory" : "call", memory ? nth : fail_at,
+                       calls);
+        ok = found(x->report, "recovery-failed", text);
+    }
+    free_crashed(&state);
+    return ok;
+}
+
 /* The trace of a recovery: it begins at `state`, whose disk it borrows. */
 static mc_trace recovery_of(const mc_crashed *state)
 {
@@ -492,7 +566,7 @@ static bool judge_state(execution *x)
         recovery.base_kv = (mc_kvstore){0};
     }
     give_trace_back(1, &recovery);
-    return ok;
+    return ok && x->c.fault.size > 0 ? fail_recovery(x, &first) : ok;
 }
 
 mc_status mc_crash_open(const uint8_t *data, size_t size, mc_crash_case *out, mc_error *error)
@@ -505,6 +579,8 @@ mc_status mc_crash_open(const uint8_t *data, size_t size, mc_crash_case *out, mc
             out->piece[out->crashes++] = piece[i];
         }
     }
+    const mc_piece *fault = mc_pieces_find(piece, count, MC_PIECE_FAULT);
+    out->fault = fault != NULL ? *fault : out->fault;
     mc_fuzz_options_read(mc_pieces_find(piece, count, MC_PIECE_OPTIONS), &out->options);
     mc_status status = record(out, mc_pieces_find(piece, count, MC_PIECE_PROGRAM), error);
     const mc_piece *first = out->crashes > 0 ? &out->piece[0] : NULL;

@@ -13,6 +13,13 @@
  * CRASH piece does the same to the trace of SQLite's recovery from the first; what is left then
  * must be recovered to the very same database.
  *
+ * A FAULT piece lets a recovery from the first state fail in the middle:
+ *
+ *     0  u16 LE: which of its calls of the VFS fails (faultvfs.h), modulo their number
+ *     2  u8: odd: memory ends instead, that many KiB after the beginning
+ *
+ * However it ends, the next recovery must give the very same database.
+ *
  * The property, for each state: recover and SQLite agree (crashsim/stock.h); what they agree on is
  * within SQLite's promise for the journal modes that the program used (harness/judge/verdict.h),
  * unless a bug of SQLite that is known explains it (harness/judge/defects.h). */
@@ -38,6 +45,7 @@ typedef struct mc_crash_case {
     mc_fuzz_options options;
     mc_piece piece[MC_CRASHES_MAX]; /* into the input */
     size_t crashes;
+    mc_piece fault; /* of size 0: none */
     mc_program program;
     uint32_t modes; /* a bit for each journal mode that it uses */
     mc_trace trace;
@@ -63,6 +71,8 @@ typedef struct mc_crash_report {
     uint32_t commits;
     size_t elements;  /* of the program's trace */
     size_t recovery;  /* elements of the recovery's, when it was crashed too */
+    uint64_t calls;   /* of the recovery, when one was to fail */
+    int failed;       /* what it then ended with; 0: it did not matter */
     mc_hash128 image; /* what was recovered; 0: refused */
 } mc_crash_report;
 
@@ -71,6 +81,7 @@ typedef struct mc_crash_rules {
     const mc_importer *recover; /* gets files, or a v1 store: their recoveries differ */
     mc_promise (*promise)(mc_mode mode, mc_sync sync, const char *crash, uint32_t databases,
                           const char **source);
+    bool lying_disk; /* the call that fails says that it did not */
 } mc_crash_rules;
 
 extern const mc_crash_rules mc_crash_rules_true;

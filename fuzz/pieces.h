@@ -24,7 +24,8 @@ typedef enum mc_piece_tag {
     MC_PIECE_PAIR = 'K',    /* one pair of a v1 store: u8 key size, key, value */
     MC_PIECE_OPTIONS = 'O', /* of a crash: how the database is made (crash_fuzzer) */
     MC_PIECE_PROGRAM = 'P', /* of a crash: statements of four bytes each (program.h) */
-    MC_PIECE_CRASH = 'C' /* of a crash: where, and what survives; a second one crashes recovery */
+    MC_PIECE_CRASH = 'C', /* of a crash: where, and what survives; a second one crashes recovery */
+    MC_PIECE_FAULT = 'F'  /* of a crash: which call of the recovery fails */
 } mc_piece_tag;
 
 typedef struct mc_piece {

@@ -59,8 +59,8 @@ const mc_mutation *mc_mutate_row(mc_edit *edit, const mc_mutation_table *table)
 
 const mc_mutation_table *mc_mutate_table(uint8_t tag)
 {
-    if (tag == MC_PIECE_OPTIONS) {
-        tag = MC_PIECE_CRASH; /* both are small integers */
+    if (tag == MC_PIECE_OPTIONS || tag == MC_PIECE_FAULT) {
+        tag = MC_PIECE_CRASH; /* all are small integers */
     }
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         if (tables[i]->tag == tag && tag != 0) {

@@ -10,7 +10,7 @@
 
 enum { SECTOR_BYTES = 512, PAGES_MADE_MAX = 4 };
 
-static const char known_tags[] = "MJWUKLOPC";
+static const char known_tags[] = "MJWUKLOPCF";
 
 static mc_piece piece[MC_PIECES_MAX];
 

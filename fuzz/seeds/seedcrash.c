@@ -78,7 +78,8 @@ static uint8_t next(uint32_t *state)
     return (uint8_t)(*state >> 24);
 }
 
-/* One input; every fourth dies again, and the choices of what survives are spread, too. */
+/* One input; every fourth dies again, in another fourth the recovery fails, and the choices of what
+ * survives are spread, too. */
 static mc_status put(mc_seeds *seeds, size_t p, size_t o, uint32_t number, mc_error *error)
 {
     uint8_t input[512];
@@ -96,6 +97,11 @@ static mc_status put(mc_seeds *seeds, size_t p, size_t o, uint32_t number, mc_er
         }
         fits = fits && mc_pieces_add(input, &size, sizeof input, MC_PIECE_CRASH, crash,
                                      3 + next(&state) % (sizeof crash - 3));
+    }
+    if (number % 4 == 2) {
+        const uint8_t fault[] = {next(&state), 0, number % 16 == 2};
+        fits =
+            fits && mc_pieces_add(input, &size, sizeof input, MC_PIECE_FAULT, fault, sizeof fault);
     }
     (void)snprintf(name, sizeof name, "%s-%s-%u", programs[p].name, options[o].name, number % 2);
     return fits ? mc_seeds_put(seeds, MC_SEED_CRASH, name, input, size, error) : MC_OK;

@@ -300,7 +300,7 @@ static void recover_gets_what_the_crash_left(void **unused)
         input in = {.size = 0};
         add(&in, MC_PIECE_OPTIONS, options, sizeof options);
         add(&in, MC_PIECE_PROGRAM, program, sizeof program);
-        const mc_crash_rules rules = {&counting, mc_promise_of};
+        const mc_crash_rules rules = {&counting, mc_promise_of, false};
         mc_crash_report report;
         stores = 0;
         assert_true(mc_crash_run(in.data, in.size, &rules, &report));
@@ -355,10 +355,10 @@ static void planted_defects_are_noticed(void **unused)
     char signature[96];
     static const mc_mode modes[] = {MC_MODE_DELETE, MC_MODE_TRUNCATE, MC_MODE_PERSIST, MC_MODE_WAL};
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        const mc_crash_rules forgets = {&forgetful, mc_promise_of};
+        const mc_crash_rules forgets = {&forgetful, mc_promise_of, false};
         assert_true(breaches(modes[i], MC_SYNC_FULL, NULL, false, &forgets, signature) > 0);
         assert_string_equal(signature, "page-content");
-        const mc_crash_rules later = {&forgetful_later, mc_promise_of};
+        const mc_crash_rules later = {&forgetful_later, mc_promise_of, false};
         calls = 0;
         assert_true(breaches(modes[i], MC_SYNC_FULL, NULL, true, &later, signature) > 0);
         assert_string_equal(signature, "again-page-content");
@@ -367,7 +367,7 @@ static void planted_defects_are_noticed(void **unused)
         assert_int_equal(
             breaches(modes[i], MC_SYNC_FULL, "psow", true, &mc_crash_rules_true, signature), 0);
     }
-    const mc_crash_rules strict = {&mc_importer_recover, clean_always};
+    const mc_crash_rules strict = {&mc_importer_recover, clean_always, false};
     assert_true(breaches(MC_MODE_DELETE, MC_SYNC_FULL, "psow", false, &strict, signature) > 0);
     assert_string_equal(signature, "promise-stale-delete-psow");
     assert_true(breaches(MC_MODE_WAL, MC_SYNC_NORMAL, "psow", false, &strict, signature) > 0);
@@ -375,6 +375,62 @@ static void planted_defects_are_noticed(void **unused)
     assert_true(breaches(MC_MODE_WAL, MC_SYNC_OFF, NULL, false, &strict, signature) == 0);
     assert_true(breaches(MC_MODE_MEMORY, MC_SYNC_FULL, NULL, false, &strict, signature) > 0);
     assert_string_equal(signature, "promise-torn-memory-kill");
+}
+
+typedef struct failures {
+    unsigned runs;
+    unsigned errors;   /* that SQLite told of */
+    unsigned breaches; /* of the property */
+} failures;
+
+/* Recovery from one crash, with each of its calls failing in turn, or with memory for less and less
+ * of it. */
+static void fail_each(mc_mode mode, size_t point, bool memory, const mc_crash_rules *rules,
+                      failures *out)
+{
+    enum { MEMORY_STEPS = 150 };
+    uint64_t count = 1;
+    for (uint64_t nth = 0; nth < count; nth++) {
+        const uint8_t crash[] = {(uint8_t)point, (uint8_t)(point >> 8), 0};
+        const uint8_t fault[] = {(uint8_t)nth, (uint8_t)(nth >> 8), memory};
+        input in = crash_input(mode, MC_SYNC_FULL, KILL, NULL, crash, sizeof crash);
+        add(&in, MC_PIECE_FAULT, fault, sizeof fault);
+        mc_crash_report report;
+        assert_true(mc_crash_run(in.data, in.size, rules, &report));
+        count = memory ? MEMORY_STEPS : report.calls > count ? report.calls : count;
+        out->runs++;
+        out->errors += report.failed != 0;
+        if (report.signature[0] != '\0') {
+            assert_string_equal(report.signature, "recovery-failed");
+            out->breaches++;
+        }
+    }
+}
+
+/* Promise: a recovery that fails, at whichever call or for want of memory, changes nothing: the
+ * next gives what the first would have given. And where a disk keeps silent about a change that it
+ * did not make, that is noticed. */
+static void a_failed_recovery_is_repeated(void **unused)
+{
+    (void)unused;
+    static const mc_mode modes[] = {MC_MODE_DELETE, MC_MODE_TRUNCATE, MC_MODE_PERSIST, MC_MODE_WAL};
+    const mc_crash_rules lying = {&mc_importer_recover, mc_promise_of, true};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        failures calls_failed = {0};
+        failures memory_ended = {0};
+        failures lied = {0};
+        for (size_t point = 12; point < 60; point += 9) {
+            fail_each(modes[i], point, false, &mc_crash_rules_true, &calls_failed);
+            fail_each(modes[i], point, true, &mc_crash_rules_true, &memory_ended);
+            fail_each(modes[i], point, false, &lying, &lied);
+        }
+                      calls_failed.errors, memory_ended.runs, memory_ended.errors, lied.runs,
+                      lied.breaches);
+        assert_true(calls_failed.errors > 50 && memory_ended.errors > 50);
+        assert_true(memory_ended.errors < memory_ended.runs);
+        assert_int_equal(calls_failed.breaches + memory_ended.breaches, 0);
+        assert_true(lied.breaches > 0);
+    }
 }
 
 /* Promise: what an input leaves for people are the program, with its setup, and a state that names
@@ -415,6 +471,7 @@ int main(void)
         cmocka_unit_test(every_statement_runs_anywhere),
         cmocka_unit_test(what_is_known_comes_out_unforced),
         cmocka_unit_test(planted_defects_are_noticed),
+        cmocka_unit_test(a_failed_recovery_is_repeated),
         cmocka_unit_test(recover_gets_what_the_crash_left),
         cmocka_unit_test(an_input_becomes_files),
     };
