@@ -424,8 +424,6 @@ static void a_failed_recovery_is_repeated(void **unused)
             fail_each(modes[i], point, true, &mc_crash_rules_true, &memory_ended);
             fail_each(modes[i], point, false, &lying, &lied);
         }
-                      calls_failed.errors, memory_ended.runs, memory_ended.errors, lied.runs,
-                      lied.breaches);
         assert_true(calls_failed.errors > 50 && memory_ended.errors > 50);
         assert_true(memory_ended.errors < memory_ended.runs);
         assert_int_equal(calls_failed.breaches + memory_ended.breaches, 0);
