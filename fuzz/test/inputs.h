@@ -190,7 +190,7 @@ STOCK_UNUSED static bool input_is_whole(const uint8_t *data, size_t size)
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t stated = mc_bytes_get_le32(data + at) >> 8;
-        if (strchr("MJWUKLOPC", piece[i].tag) == NULL || piece[i].tag == 0 ||
+        if (strchr("MJWUKLOPCF", piece[i].tag) == NULL || piece[i].tag == 0 ||
             stated != piece[i].size) {
             return false;
         }
