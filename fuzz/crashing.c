@@ -466,7 +466,7 @@ static bool crash_recovery(execution *x, const answer *first, const mc_trace *re
 
 /* Asks for a recovery in which call number `fail_at` fails, or with a limit to SQLite's memory.
  * What it leaves of the state stays. The report gets the number of calls, and SQLite's result. */
-static bool ask_failing(execution *x, mc_crashed *state, uint64_t fail_at, sqlite3_int64 limit)
+static bool ask_failing(execution *x, mc_crashed *state, const mc_fault *fault, sqlite3_int64 limit)
 {
     mc_memvfs_options files = {.disk = &state->disk};
     mc_kvvfs_options pairs = {
@@ -475,8 +475,7 @@ static bool ask_failing(execution *x, mc_crashed *state, uint64_t fail_at, sqlit
     mc_kvvfs *kv = state->is_kv ? mc_kvvfs_open(&pairs) : NULL;
     mc_faultvfs *vfs = NULL;
     if (mem != NULL || kv != NULL) {
-        vfs = mc_faultvfs_open(mem != NULL ? mc_memvfs_name(mem) : mc_kvvfs_name(kv), fail_at,
-                               x->rules->lying_disk);
+        vfs = mc_faultvfs_open(mem != NULL ? mc_memvfs_name(mem) : mc_kvvfs_name(kv), fault);
     }
     if (vfs != NULL) {
         mc_stock stock;
@@ -510,26 +509,32 @@ static bool fail_recovery(execution *x, const answer *first)
     const mc_piece *piece = &x->c.fault;
     uint8_t choice[3] = {0};
     memcpy(choice, piece->data, piece->size < sizeof choice ? piece->size : sizeof choice);
-    uint64_t nth = choice[0] | (uint64_t)choice[1] << 8;
-    bool memory = (choice[2] & 1) != 0;
+    uint32_t nth = choice[0] | (uint32_t)choice[1] << 8;
+    enum { CALL, MEMORY, READ_ONLY, KINDS } kind = choice[2] % KINDS;
+    mc_fault fault = {.read_only = kind == READ_ONLY, .lies = x->rules->lying_disk};
     mc_crashed state;
     answer second;
     mc_arena_reset(&work_arena);
-    bool ok = copy_state(&x->c.state, &state) && (memory || ask_failing(x, &state, 0, 0));
+    bool ok =
+        copy_state(&x->c.state, &state) && (kind != CALL || ask_failing(x, &state, &fault, 0));
     uint64_t calls = x->report->calls;
     free_crashed(&state);
-    uint64_t fail_at = calls > 0 ? 1 + nth % calls : 0;
-    ok = ok && copy_state(&x->c.state, &state) &&
-         ask_failing(x, &state, fail_at, memory ? 1 + (sqlite3_int64)nth * MEMORY_STEP : 0) &&
-         recover(x, 1, &state, NULL, &second);
+    fault.fail_at = kind == CALL && calls > 0 ? 1 + nth % calls : 0;
+    ok =
+        ok && copy_state(&x->c.state, &state) &&
+        ask_failing(x, &state, &fault, kind == MEMORY ? 1 + (sqlite3_int64)nth * MEMORY_STEP : 0) &&
+        recover(x, 1, &state, NULL, &second);
     x->report->calls = calls;
     if (ok && !is_kept(x, first, &second)) {
         char text[256];
         (void)snprintf(text, sizeof text,
-                       "a recovery that failed with %d (%s %" PRIu64 " of %" PRIu64
+                       "a recovery that failed with %d (%s %" PRIu64
                        ") gives another database afterwards",
-                       x->report->failed, memory ? "memory" : "call", memory ? nth : fail_at,
-                       calls);
+                       x->report->failed,
+                       kind == CALL     ? "call"
+                       : kind == MEMORY ? "memory"
+                                        : "read-only",
+                       kind == MEMORY ? nth : fault.fail_at);
         ok = found(x->report, "recovery-failed", text);
     }
     free_crashed(&state);

@@ -8,9 +8,8 @@
 struct mc_faultvfs {
     sqlite3_vfs base;
     sqlite3_vfs *below;
-    uint64_t fail_at;
+    mc_fault fault;
     uint64_t calls;
-    bool lies;
 };
 
 typedef struct fault_file {
@@ -21,13 +20,13 @@ typedef struct fault_file {
 
 static bool fails(mc_faultvfs *vfs)
 {
-    return ++vfs->calls == vfs->fail_at;
+    return ++vfs->calls == vfs->fault.fail_at;
 }
 
 /* What a change of the disk says that was not made. */
 static int change_error(const mc_faultvfs *vfs, int error)
 {
-    return vfs->lies ? SQLITE_OK : error;
+    return vfs->fault.lies ? SQLITE_OK : error;
 }
 
 static sqlite3_file *below(sqlite3_file *file)
@@ -156,6 +155,9 @@ static int fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *out, int
         return SQLITE_CANTOPEN;
     }
     memset(file->below, 0, (size_t)own->below->szOsFile);
+    if (own->fault.read_only && name != NULL) {
+        flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
+    }
     int code = own->below->xOpen(own->below, name, file->below, flags, given);
     if (file->below->pMethods != NULL) {
         file->base.pMethods = file->below->pMethods->iVersion >= 2 ? &methods_2 : &methods_1;
@@ -206,7 +208,7 @@ static int fault_last_error(sqlite3_vfs *vfs, int size, char *out)
     return real->xGetLastError == NULL ? 0 : real->xGetLastError(real, size, out);
 }
 
-mc_faultvfs *mc_faultvfs_open(const char *below_name, uint64_t fail_at, bool lies)
+mc_faultvfs *mc_faultvfs_open(const char *below_name, const mc_fault *fault)
 {
     sqlite3_vfs *real = sqlite3_vfs_find(below_name);
     mc_faultvfs *vfs = real == NULL ? NULL : calloc(1, sizeof *vfs);
@@ -214,8 +216,7 @@ mc_faultvfs *mc_faultvfs_open(const char *below_name, uint64_t fail_at, bool lie
         return NULL;
     }
     vfs->below = real;
-    vfs->fail_at = fail_at;
-    vfs->lies = lies;
+    vfs->fault = *fault;
     vfs->base = (sqlite3_vfs){.iVersion = 1,
                               .szOsFile = (int)sizeof(fault_file) + real->szOsFile,
                               .mxPathname = real->mxPathname,

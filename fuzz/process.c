@@ -24,7 +24,7 @@ void mc_fuzz_process(void)
     }
     done = true;
     int code = sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-    assert(code == SQLITE_OK); /* else SQLite is in use already */
+    assert(code == SQLITE_OK);                         /* else SQLite is in use already */
     code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 1); /* a limit counts only what is counted */
     assert(code == SQLITE_OK);
     code = sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);

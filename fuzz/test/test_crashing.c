@@ -377,6 +377,8 @@ static void planted_defects_are_noticed(void **unused)
     assert_string_equal(signature, "promise-torn-memory-kill");
 }
 
+enum { CALL, MEMORY, READ_ONLY };
+
 typedef struct failures {
     unsigned runs;
     unsigned errors;   /* that SQLite told of */
@@ -385,19 +387,19 @@ typedef struct failures {
 
 /* Recovery from one crash, with each of its calls failing in turn, or with memory for less and less
  * of it. */
-static void fail_each(mc_mode mode, size_t point, bool memory, const mc_crash_rules *rules,
+static void fail_each(mc_mode mode, size_t point, uint8_t kind, const mc_crash_rules *rules,
                       failures *out)
 {
     enum { MEMORY_STEPS = 150 };
     uint64_t count = 1;
     for (uint64_t nth = 0; nth < count; nth++) {
         const uint8_t crash[] = {(uint8_t)point, (uint8_t)(point >> 8), 0};
-        const uint8_t fault[] = {(uint8_t)nth, (uint8_t)(nth >> 8), memory};
+        const uint8_t fault[] = {(uint8_t)nth, (uint8_t)(nth >> 8), kind};
         input in = crash_input(mode, MC_SYNC_FULL, KILL, NULL, crash, sizeof crash);
         add(&in, MC_PIECE_FAULT, fault, sizeof fault);
         mc_crash_report report;
         assert_true(mc_crash_run(in.data, in.size, rules, &report));
-        count = memory ? MEMORY_STEPS : report.calls > count ? report.calls : count;
+        count = kind == MEMORY ? MEMORY_STEPS : report.calls > count ? report.calls : count;
         out->runs++;
         out->errors += report.failed != 0;
         if (report.signature[0] != '\0') {
@@ -407,8 +409,8 @@ static void fail_each(mc_mode mode, size_t point, bool memory, const mc_crash_ru
     }
 }
 
-/* Promise: a recovery that fails, at whichever call or for want of memory, changes nothing: the
- * next gives what the first would have given. And where a disk keeps silent about a change that it
+/* Promise: a recovery that fails, at whichever call, for want of memory or because the disk is
+ * read-only, changes nothing: the next gives what the first would have given. And where a disk keeps silent about a change that it
  * did not make, that is noticed. */
 static void a_failed_recovery_is_repeated(void **unused)
 {
@@ -419,14 +421,17 @@ static void a_failed_recovery_is_repeated(void **unused)
         failures calls_failed = {0};
         failures memory_ended = {0};
         failures lied = {0};
+        failures read_only = {0};
         for (size_t point = 12; point < 60; point += 9) {
-            fail_each(modes[i], point, false, &mc_crash_rules_true, &calls_failed);
-            fail_each(modes[i], point, true, &mc_crash_rules_true, &memory_ended);
-            fail_each(modes[i], point, false, &lying, &lied);
+            fail_each(modes[i], point, CALL, &mc_crash_rules_true, &calls_failed);
+            fail_each(modes[i], point, MEMORY, &mc_crash_rules_true, &memory_ended);
+            fail_each(modes[i], point, CALL, &lying, &lied);
+            fail_each(modes[i], point, READ_ONLY, &mc_crash_rules_true, &read_only);
         }
         assert_true(calls_failed.errors > 50 && memory_ended.errors > 50);
         assert_true(memory_ended.errors < memory_ended.runs);
-        assert_int_equal(calls_failed.breaches + memory_ended.breaches, 0);
+        assert_true(modes[i] == MC_MODE_WAL || read_only.errors > 0);
+        assert_int_equal(calls_failed.breaches + memory_ended.breaches + read_only.breaches, 0);
         assert_true(lied.breaches > 0);
     }
 }
