@@ -410,8 +410,8 @@ static void fail_each(mc_mode mode, size_t point, uint8_t kind, const mc_crash_r
 }
 
 /* Promise: a recovery that fails, at whichever call, for want of memory or because the disk is
- * read-only, changes nothing: the next gives what the first would have given. And where a disk keeps silent about a change that it
- * did not make, that is noticed. */
+ * read-only, changes nothing: the next gives what the first would have given. And where a disk
+ * keeps silent about a change that it did not make, that is noticed. */
 static void a_failed_recovery_is_repeated(void **unused)
 {
     (void)unused;
