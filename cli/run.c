@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/merge.h"
+#include "cli/reporting.h"
 #include "cli/options.h"
 #include "crashsim/workload.h"
 #include "harness/run/cases.h"
@@ -48,7 +49,7 @@ static const mc_option table[] = {
     {"clean", NULL, "findings and cases of clean verdicts, too", NULL},
     {"validate", NULL, "hold the models against real kills and real file systems, and end", NULL},
     {"validate-states", "N", "disks per workload and file system for --validate", "30"},
-    {"html", "FILE", "not yet: the report page", NULL},
+    {"html", "FILE", "the report page: one HTML file", NULL},
     {"claims", NULL, "not yet: SQLite's claims put to the test", NULL},
     {NULL, NULL, NULL, NULL},
 };
@@ -185,7 +186,7 @@ static mc_status parse_numbers(const mc_arguments *a, mc_run_options *o, mc_erro
 /* No output may be an input or the other output. */
 static mc_status check_outputs(const mc_arguments *a, mc_error *error)
 {
-    static const char *const outputs[] = {"json", "results"};
+    static const char *const outputs[] = {"json", "results", "html"};
     const char *results = mc_options_get(a, "results");
     for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
         const char *path = mc_options_get(a, outputs[i]);
@@ -193,8 +194,9 @@ static mc_status check_outputs(const mc_arguments *a, mc_error *error)
         if (path == NULL) {
             continue;
         }
-        if (i == 0 && results != NULL && mc_outfile_same(path, results)) {
-            return mc_fail(error, MC_USAGE, "same-file", "--json: %s is --results, too", path);
+        if (i != 1 && results != NULL && mc_outfile_same(path, results)) {
+            return mc_fail(error, MC_USAGE, "same-file", "--%s: %s is --results, too", outputs[i],
+                           path);
         }
         for (const char *at = list; at != NULL; at = at[0] == ',' ? at + 1 : NULL) {
             char name[4096];
@@ -212,7 +214,7 @@ static mc_status check_outputs(const mc_arguments *a, mc_error *error)
 
 static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error)
 {
-    static const char *const later[] = {"html", "claims"};
+    static const char *const later[] = {"claims"};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         if (mc_options_given(a, later[i])) {
             return mc_fail(error, MC_USAGE, "usage", "--%s: not built yet", later[i]);
@@ -337,6 +339,22 @@ static mc_status write_json(const mc_run_result *result, const char *path, mc_er
     return status;
 }
 
+mc_status mc_run_from_files(char **files, int count, mc_arguments *a, mc_run_options *options,
+                            mc_run_word *words, mc_arena *arena, mc_error *error)
+{
+    static char *run = "run";
+    static char *merge = "--merge";
+    char **argv = mc_arena_calloc(arena, (size_t)count + 3, sizeof *argv);
+    if (argv == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "report: out of memory");
+    }
+    argv[0] = run;
+    argv[1] = merge;
+    memcpy((void *)&argv[2], (const void *)files, (size_t)count * sizeof *argv);
+    mc_status status = mc_options_parse(table, "", "", count + 2, argv, a, error);
+    return status == MC_OK ? prepare(a, options, words, arena, error) : status;
+}
+
 static int validate(const mc_arguments *a)
 {
     mc_error error;
@@ -390,6 +408,10 @@ int mc_command_run(int argc, char **argv)
     const char *json = mc_options_get(&a, "json");
     if (status == MC_OK && json != NULL) {
         status = write_json(&result, json, &error);
+    }
+    const char *html = mc_options_get(&a, "html");
+    if (status == MC_OK && html != NULL) {
+        status = mc_report_page(&a, &options, &result, html, &error);
     }
     if (status != MC_OK) {
         mc_run_free(&result);

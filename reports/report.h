@@ -13,6 +13,10 @@
  * columns. `explain` is a command line to which a state's name need only be added. */
 void mc_report_table(const mc_run_result *result, const char *explain, FILE *out);
 
+/* What was skipped or cut short, and what is to say of SQLite itself: parts of that table. */
+void mc_report_limits(const mc_run_result *result, FILE *out);
+void mc_report_control(const mc_run_result *result, FILE *out);
+
 /* midcommit/run/1 as text, to be freed; null without memory. Everything but the keys under "timing"
  * is a function of options and seed. */
 char *mc_report_json(const mc_run_result *result);

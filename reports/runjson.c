@@ -111,12 +111,12 @@ static json_t *promises_json(const mc_run_result *result)
     for (uint32_t i = 0; row != NULL && i < count; i++) {
         const mc_run_cell *cell = row[i].cell;
         json_array_append_new(
-            list,
-            json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:b,s:s?}", "mode", mc_mode_names[cell->mode],
-                      "sync", mc_sync_names[cell->sync], "profile", cell->power->name, "promised",
-                      mc_loss_promise(cell->cell.promise), "worst", mc_verdict_names[row[i].worst],
-                      "broken", (json_int_t)row[i].broken, "states", big_json(row[i].states),
-                      "proved", row[i].proved, "first_case", row[i].first));
+            list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:b,s:s?}", "mode",
+                            mc_mode_names[cell->mode], "sync", mc_sync_names[cell->sync], "profile",
+                            cell->power->name, "promised", mc_loss_promise(cell->cell.promise),
+                            "worst", mc_verdict_names[row[i].worst], "kept", mc_loss_kept(&row[i]),
+                            "broken", (json_int_t)row[i].broken, "states", big_json(row[i].states),
+                            "proved", row[i].proved, "first_case", row[i].first));
     }
     mc_loss_rows_free(row, count);
     return list;

@@ -392,7 +392,7 @@ static void print_defect(const mc_run_result *result, const mc_defect *defect, F
 /* What the counts of a cell of power count is the latter. */
 static const char *const units[] = {"states", "classes of states"};
 
-static void print_control(const mc_run_result *result, FILE *out)
+void mc_report_control(const mc_run_result *result, FILE *out)
 {
     uint64_t compared = 0;
     uint64_t disagreements = 0;
@@ -438,7 +438,7 @@ static void print_failures(const mc_run_result *result, const char *explain, FIL
     }
 }
 
-static void print_limits(const mc_run_result *result, FILE *out)
+void mc_report_limits(const mc_run_result *result, FILE *out)
 {
     uint64_t skipped = 0;
     for (uint32_t c = 0; c < result->cell_count; c++) {
@@ -502,8 +502,8 @@ void mc_report_table(const mc_run_result *result, const char *explain, FILE *out
     print_labels(result, out);
     print_costs(result, out);
     mc_table_losses(result, out);
-    print_control(result, out);
-    print_limits(result, out);
+    mc_report_control(result, out);
+    mc_report_limits(result, out);
     print_failures(result, explain, out);
     if (result->sidecars == 0 || (result->sidecars & 1u << MC_MISTAKE_AS_IS) != 0) {
         print_sentence(result, explain, out);
