@@ -245,7 +245,8 @@ static void on_acked(void *context, uint32_t commit)
 }
 
 /* The transaction around a crash point: from behind the acknowledgement before it to behind its
- * own. A long one is cut to the elements near the point. */
+ * own, where a point belongs to what was acknowledged. A long one is cut to the elements near the
+ * point. */
 static void choose_window(film *f, size_t point)
 {
     const mc_trace *trace = &f->j->trace;
@@ -255,6 +256,7 @@ static void choose_window(film *f, size_t point)
     }
     point = point == SIZE_MAX ? (last > 0 ? last - 1 : 0) : point;
     point = point > trace->op_count ? trace->op_count : point;
+    point -= point > 0 && trace->op[point - 1].kind == MC_OP_ACKED; /* the end of what was done */
     f->first = point;
     while (f->first > 0 && trace->op[f->first - 1].kind != MC_OP_ACKED) {
         f->first--;

@@ -205,19 +205,19 @@ const framesTable = (film) => table('Crash states of this commit',
 // `at`: {frame, row}; `moved(frame, row)` is told of each step.
 export function timeline(film, at, width, moved) {
     let { frame, row } = at;
-    const names = Math.min(150, Math.max(...film.importers.map((n) => n.length),
+    const room = Math.min(150, Math.max(...film.importers.map((n) => n.length),
         ...film.lanes.map((n) => n.length)) * 8 + 24);
-    const art = picture(film, width - names - 2, (f, r) => { go(f, r ?? row); slider.focus({ preventScroll: true }); });
-    const scroller = h('div', { class: 'stage' }, art.node);
+    const art = picture(film, width - room - 2, (f, r) => { go(f, r ?? row); slider.focus({ preventScroll: true }); });
     const slider = h('div', {
-        class: 'player', role: 'slider', tabindex: '0', id: 'player',
+        class: 'stage', role: 'slider', tabindex: '0', id: 'player',
         'aria-label': 'Crash state', 'aria-valuemin': '0', 'aria-valuemax': String(film.frames.length - 1),
-    }, h('div', { class: 'names', style: null },
+    }, art.node);
+    const names = h('div', { class: 'names' },
         film.lanes.map((text, i) => h('span', { class: 'lane-name', 'data-y': 24 + i * lane + 4 }, text)),
-        film.importers.map((text, i) => h('span', { class: 'strip-name', 'data-y': art.top + i * (strip + 8) + 6 }, text))),
-    scroller);
-    slider.firstChild.style.width = `${names}px`;
-    for (const label of slider.firstChild.children) {
+        film.importers.map((text, i) => h('span', { class: 'strip-name', title: text,
+            'data-y': art.top + i * (strip + 8) + 6 }, text)));
+    names.style.width = `${room}px`;
+    for (const label of names.children) {
         label.style.top = `${label.dataset.y}px`;
     }
     const panel = h('div', { class: 'panel', id: 'panel' });
@@ -226,11 +226,11 @@ export function timeline(film, at, width, moved) {
         frame = f;
         row = r;
         const x = art.show(f);
-        const [left, room] = [scroller.scrollLeft, scroller.clientWidth];
-        if (x < left + 20 || x > left + room - 20) {
-            scroller.scrollLeft = x - room / 2;
+        const [left, seen] = [slider.scrollLeft, slider.clientWidth];
+        if (x < left + 20 || x > left + seen - 20) {
+            slider.scrollLeft = x - seen / 2;
         }
-        [...slider.querySelectorAll('.strip-name')].forEach((n, i) => n.classList.toggle('chosen', i === r));
+        [...names.querySelectorAll('.strip-name')].forEach((n, i) => n.classList.toggle('chosen', i === r));
         slider.setAttribute('aria-valuenow', String(f.index));
         slider.setAttribute('aria-valuetext', `state ${f.name}, ${film.importers[r]}: ${f.looks[r].v}`);
         where.textContent = `state ${f.index + 1} of ${film.frames.length}`;
@@ -258,7 +258,7 @@ export function timeline(film, at, width, moved) {
     });
     const button = (text, label, act) => h('button', { type: 'button', 'aria-label': label, onclick: act }, text);
     const node = h('div', {},
-        slider,
+        h('div', { class: 'player' }, names, slider),
         signLegend(film),
         h('div', { class: 'controls' }, button('◂', 'One state back', () => step(-1)),
             button('▸', 'One state on', () => step(1)),
