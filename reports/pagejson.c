@@ -92,7 +92,22 @@ static void put_number(FILE *out, json_int_t number)
     }
 }
 
-static void put_answer(const sum *sums, size_t count, FILE *out)
+/* Of power losses alone: did SQLite keep its promises? */
+static const char *answer_of_losses(const json_t *promises)
+{
+    bool promised = false;
+    for (size_t i = 0; i < json_array_size(promises); i++) {
+        const json_t *row = json_array_get(promises, i);
+        promised = promised || strcmp(text_of(row, "promised"), "nothing") != 0;
+        if (strcmp(text_of(row, "promised"), "nothing") != 0 && number_of(row, "broken") > 0) {
+            return "After a power loss SQLite broke a promise.";
+        }
+    }
+    return promised ? "After a power loss SQLite kept every promise that it makes here."
+                    : "After a power loss SQLite promises nothing here.";
+}
+
+static void put_answer(const sum *sums, size_t count, const json_t *promises, FILE *out)
 {
     const sum *torn = NULL;
     const sum *blocked = NULL;
@@ -108,12 +123,12 @@ static void put_answer(const sum *sums, size_t count, FILE *out)
         put_number(out, torn->torn);
         (void)fputs(" of ", out);
         put_number(out, torn->states);
-        (void)fputs(" crash states, and no check notices ", out);
         if (torn->silent > 0) {
+            (void)fputs(" crash states, and no check notices ", out);
             put_number(out, torn->silent);
             (void)fputs(" of them.", out);
         } else {
-            (void)fputs("none of them.", out);
+            (void)fputs(" crash states, and checks notice all of them.", out);
         }
     } else if (blocked != NULL) {
         (void)fprintf(out, "%s refuses ", blocked->importer);
@@ -123,7 +138,7 @@ static void put_answer(const sum *sums, size_t count, FILE *out)
         (void)fputs(" databases that SQLite recovers.", out);
     } else {
         (void)fputs(count > 0 ? "Nothing was torn, and nothing refused that SQLite recovers."
-                              : "Only power losses were judged here.",
+                              : answer_of_losses(promises),
                     out);
     }
     for (size_t i = 0, told = 0; (torn != NULL || blocked != NULL) && i < count; i++) {
@@ -148,7 +163,7 @@ char *mc_page_answer(const json_t *run)
     if (out == NULL) {
         return NULL;
     }
-    put_answer(sums, sums_of(run, sums), out);
+    put_answer(sums, sums_of(run, sums), json_object_get(run, "promises"), out);
     return fclose(out) == 0 ? text : NULL;
 }
 

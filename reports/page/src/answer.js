@@ -17,7 +17,8 @@ export function sentence(rows) {
     }
     const first = torn
         ? `${torn.importer} tears the database at ${count(torn.torn)} of ${count(torn.states)} crash ` +
-          `states, and no check notices ${torn.silent > 0 ? `${count(torn.silent)} of them` : 'none of them'}.`
+          `states, and ${torn.silent > 0 ? `no check notices ${count(torn.silent)} of them`
+              : 'checks notice all of them'}.`
         : `${blocked.importer} refuses ${count(blocked.blocked)} of ${count(blocked.states)} databases ` +
           'that SQLite recovers.';
     const last = sound.length === 0 ? ''
