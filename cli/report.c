@@ -9,12 +9,15 @@
 #include "cli/reporting.h"
 #include "harness/host/outfile.h"
 #include "reports/compare.h"
+#include "reports/machine.h"
 #include "reports/page.h"
 #include "reports/report.h"
 #include "reports/runfile.h"
 
 static const mc_option table[] = {
-    {"output", "FILE", "where the page goes; also -o", NULL},
+    {"output", "FILE", "the page, as HTML; also -o", NULL},
+    {"markdown", "FILE", "a summary for the page of a CI job", NULL},
+    {"sarif", "FILE", "the findings as SARIF 2.1.0, for code-scanning pages", NULL},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -172,26 +175,74 @@ static void unload(loaded *file)
 
 static mc_status check(const mc_arguments *a, mc_error *error)
 {
-    const char *path = mc_options_get(a, "output");
+    static const char *const outputs[] = {"output", "markdown", "sarif"};
+    enum { OUTPUTS = sizeof outputs / sizeof *outputs };
+    const char *path[OUTPUTS];
+    int asked = 0;
     if (a->operand_count != 1 && a->operand_count != 2) {
         return mc_fail(error, MC_USAGE, "usage",
                        "report: one results file, or two; see midcommit report --help");
     }
-    if (a->operand_count == 1 && path == NULL) {
-        return mc_fail(error, MC_USAGE, "usage", "report: needs -o FILE for the page");
-    }
-    for (int i = 0; path != NULL && i < a->operand_count; i++) {
-        if (mc_outfile_same(path, a->operand[i])) {
-            return mc_fail(error, MC_USAGE, "same-file", "report: %s is read, too", path);
+    for (int k = 0; k < OUTPUTS; k++) {
+        path[k] = mc_options_get(a, outputs[k]);
+        asked += path[k] != NULL;
+        for (int i = 0; path[k] != NULL && i < a->operand_count; i++) {
+            if (mc_outfile_same(path[k], a->operand[i])) {
+                return mc_fail(error, MC_USAGE, "same-file", "report: %s is read, too", path[k]);
+            }
+        }
+        for (int i = 0; path[k] != NULL && i < k; i++) {
+            if (path[i] != NULL && mc_outfile_same(path[i], path[k])) {
+                return mc_fail(error, MC_USAGE, "same-file", "report: --%s: %s is --%s, too",
+                               outputs[k], path[k], outputs[i]);
+            }
         }
     }
+    if (a->operand_count == 1 && asked == 0) {
+        return mc_fail(error, MC_USAGE, "usage",
+                       "report: needs -o FILE for the page, or --markdown or --sarif");
+    }
     return MC_OK;
+}
+
+/* Writes `text`, which is freed; null: there was no memory for it. */
+static mc_status put_text(const char *path, char *text, mc_error *error)
+{
+    if (text == NULL) {
+        return no_memory(error);
+    }
+    mc_status status = mc_outfile_put(path, text, strlen(text), error);
+    free(text);
+    return status;
+}
+
+/* What is asked for of the last run. */
+static mc_status put_outputs(const mc_arguments *a, const loaded *last, const json_t *compared,
+                             mc_error *error)
+{
+    const char *page = mc_options_get(a, "output");
+    const char *markdown = mc_options_get(a, "markdown");
+    const char *sarif = mc_options_get(a, "sarif");
+    mc_status status = MC_OK;
+    if (page != NULL) {
+        status = write_page(last->run, &last->arguments, &last->options,
+                            last->lines ? &last->result : NULL, compared, false, page, error);
+    }
+    if (status == MC_OK && markdown != NULL) {
+        status = put_text(markdown, mc_markdown(last->run, compared), error);
+    }
+    if (status == MC_OK && sarif != NULL) {
+        status = put_text(sarif, mc_sarif(last->run, MIDCOMMIT_VERSION), error);
+    }
+    if (page == NULL && markdown == NULL && sarif == NULL) {
+        mc_compare_table(compared, stdout);
+    }
+    return status;
 }
 
 /* The last of the files, and what changed to it from the one before. */
 static mc_status report(const mc_arguments *a, loaded file[2], bool *failed, mc_error *error)
 {
-    const char *path = mc_options_get(a, "output");
     mc_status status = MC_OK;
     for (int i = 0; status == MC_OK && i < a->operand_count; i++) {
         status = load(a->operand[i], &file[i], error);
@@ -208,12 +259,7 @@ static mc_status report(const mc_arguments *a, loaded file[2], bool *failed, mc_
         }
         *failed = mc_compare_failed(compared);
     }
-    if (path != NULL) {
-        status = write_page(last->run, &last->arguments, &last->options,
-                            last->lines ? &last->result : NULL, compared, false, path, error);
-    } else {
-        mc_compare_table(compared, stdout);
-    }
+    status = put_outputs(a, last, compared, error);
     json_decref(compared);
     return status;
 }
@@ -225,7 +271,7 @@ int mc_command_report(int argc, char **argv)
     bool failed = false;
     static loaded file[2]; /* large */
     mc_status status = mc_options_parse(
-        table, "report RESULTS -o FILE.html | report OLD NEW [-o FILE.html]",
+        table, "report RESULTS -o FILE.html | report OLD NEW [options]",
         "Writes the report page of a run: one HTML file. RESULTS is what `run --results` or\n"
         "`run --json` wrote; with the former the page has the timelines, too, for which the\n"
         "workloads are recorded again. Of two files it says what appeared, disappeared or changed\n"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # page.sh BUILD: the report page of a real run, in a real browser (harness/pagecheck/check.mjs), with names
-# that are markup; and the page that a midcommit without npm would write.
+# that are markup; and the same run as SARIF and Markdown.
 set -euo pipefail
 . "$(dirname "$0")/../setup.sh"
 build=$(cd "$1" && pwd)
@@ -51,4 +51,20 @@ inside run.html | jq "$same" >one.json
 inside again.html | jq "$same" >two.json
 cmp one.json two.json || fail "report makes another page than run"
 [ "$(inside again.html | jq '.programs_left')" = true ] || fail "a program that a file named was run"
+
+# SARIF by its schema, which finds mistakes.
+midcommit report run.json --sarif run.sarif --markdown run.md || fail "report: $?"
+node check/sarif.mjs run.sarif || fail "no valid SARIF"
+[ "$(jq '.runs[0].results | length' run.sarif)" = "$(jq '.findings | length' run.json)" ] ||
+    fail "SARIF has not one result for each finding"
+while read -r mistake; do
+    jq "$mistake" run.sarif >wrong.sarif
+    ! node check/sarif.mjs wrong.sarif 2>wrong.txt || fail "valid: $mistake"
+done <<'END'
+.version = "2.0.0"
+.runs[0].results[0].level = "bad"
+.runs[0].results[0].message = "text"
+.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri = "<a b>"
+END
+! grep -q '<' run.md || fail "a name is markup in the summary: $(grep '<' run.md)"
 echo "page: done"

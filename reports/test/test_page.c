@@ -260,12 +260,47 @@ static void answers_name_the_worst(void **unused)
     }
 }
 
+/* Promise: SARIF and Markdown hold the findings, in which nothing is markup or a link, and with two
+ * runs what is new. The schema of SARIF: test/page.sh. */
+static void other_systems_read_it(void **unused)
+{
+    (void)unused;
+    make_run();
+    json_t *run = load("run.json");
+    json_t *first = json_array_get(json_object_get(run, "findings"), 0);
+    json_object_set_new(first, "signature", json_string("[a](b)|<i>`\\"));
+    json_object_set_new(first, "case", json_string("./a b%.sql/delete/full/kill/3"));
+    json_object_set_new(first, "fails", json_true());
+    save(run, "marked.json");
+    output o = program_run("report run.json marked.json --sarif s.json --markdown s.md");
+    program_expect(&o, 1, "report");
+    program_done(&o);
+    json_t *sarif = load("s.json");
+    const json_t *result = json_array_get(
+        json_object_get(json_array_get(json_object_get(sarif, "runs"), 0), "results"), 0);
+    const char *text =
+        json_string_value(json_object_get(json_object_get(result, "message"), "text"));
+    assert_int_equal(strncmp(text, "\\[a\\](b)|<i>`\\\\: ", 17), 0);
+    assert_string_equal(json_string_value(json_object_get(result, "level")), "error");
+    char *place = json_dumps(json_object_get(result, "locations"), JSON_COMPACT);
+    assert_non_null(strstr(place, "\"./a%20b%25.sql/delete/full/kill/3\""));
+    free(place);
+    json_decref(sarif);
+    size_t size;
+    char *summary = program_read("s.md", &size);
+    assert_non_null(strstr(summary, "\n### Findings that fail the run\n"));
+    assert_non_null(strstr(summary, "| &#91;a&#93;(b)&#124;&#60;i&#62;&#96;&#92; | "));
+    assert_non_null(strstr(summary, "\n### Findings that appeared\n"));
+    free(summary);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_files_are_refused),    cmocka_unit_test(wrong_usage_is_told),
         cmocka_unit_test(pages_are_the_same_again), cmocka_unit_test(changes_are_told),
         cmocka_unit_test(plain_pages_are_whole),    cmocka_unit_test(answers_name_the_worst),
+        cmocka_unit_test(other_systems_read_it),
     };
     return cmocka_run_group_tests(tests, program_enter, program_leave);
 }
