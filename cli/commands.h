@@ -7,6 +7,7 @@ int mc_command_explain(int argc, char **argv);
 int mc_command_replay(int argc, char **argv);
 int mc_command_reduce(int argc, char **argv);
 int mc_command_migrate(int argc, char **argv);
+int mc_command_report(int argc, char **argv);
 int mc_command_bench(int argc, char **argv);
 
 #endif

@@ -22,7 +22,7 @@ static const command commands[] = {
     {"replay", "judge stored cases again", mc_command_replay},
     {"reduce", "shrink a case", mc_command_reduce},
     {"record", "record an unmodified program's SQLite I/O", NULL},
-    {"report", "the report page", NULL},
+    {"report", "the report page; or what changed between two runs", mc_command_report},
 };
 
 static void print_help(void)

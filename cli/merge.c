@@ -12,10 +12,10 @@ static const char *const what[] = {"mode",     "sync",    "crash",     "importer
                                    "sidecars", "txns",    "page-size", "cache-pages", "seed",
                                    "budget",   "require", "clean",     NULL};
 static const char *const how[] = {
-    "shard", "jobs", "json",  "markdown", "sarif",  "results",  "resume",          "merge",
-    "quiet", "list", "cases", "html",     "claims", "validate", "validate-states", NULL};
-static const char *const with_merge[] = {"jobs",  "json",  "markdown", "sarif",
-                                         "merge", "quiet", "cases",    NULL};
+    "shard", "jobs", "markdown", "sarif", "json",   "results",  "resume",          "merge",
+    "quiet", "list", "cases",    "html",  "claims", "validate", "validate-states", NULL};
+static const char *const with_merge[] = {"jobs",  "json",  "markdown", "sarif", "merge",
+                                         "quiet", "cases", "html",     NULL};
 
 static bool is_among(const char *const *names, const char *name)
 {
@@ -51,10 +51,12 @@ static mc_status check_given(const mc_arguments *a, mc_error *error)
     if (a->operand_count == 0) {
         return mc_fail(error, MC_USAGE, "usage", "--merge: no files; see midcommit run --help");
     }
-    const char *json = mc_options_get(a, "json");
-    for (int i = 0; json != NULL && i < a->operand_count; i++) {
-        if (mc_outfile_same(json, a->operand[i])) {
-            return mc_fail(error, MC_USAGE, "same-file", "--json: %s is merged, too", json);
+    static const char *const outputs[] = {"json", "html"};
+    for (int i = 0; i < 2 * a->operand_count; i++) {
+        const char *path = mc_options_get(a, outputs[i % 2]);
+        if (path != NULL && mc_outfile_same(path, a->operand[i / 2])) {
+            return mc_fail(error, MC_USAGE, "same-file", "--%s: %s is merged, too", outputs[i % 2],
+                           path);
         }
     }
     return MC_OK;

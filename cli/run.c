@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/merge.h"
+#include "cli/reporting.h"
 #include "cli/options.h"
 #include "crashsim/workload.h"
 #include "harness/run/cases.h"
@@ -50,7 +51,7 @@ static const mc_option table[] = {
     {"clean", NULL, "findings and cases of clean verdicts, too", NULL},
     {"validate", NULL, "hold the models against real kills and real file systems, and end", NULL},
     {"validate-states", "N", "disks per workload and file system for --validate", "30"},
-    {"html", "FILE", "not yet: the report page", NULL},
+    {"html", "FILE", "the report page: one HTML file", NULL},
     {"claims", NULL, "not yet: SQLite's claims put to the test", NULL},
     {NULL, NULL, NULL, NULL},
 };
@@ -187,7 +188,7 @@ static mc_status parse_numbers(const mc_arguments *a, mc_run_options *o, mc_erro
 /* No output may be an input or another output. */
 static mc_status check_outputs(const mc_arguments *a, mc_error *error)
 {
-    static const char *const outputs[] = {"json", "markdown", "sarif", "results"};
+    static const char *const outputs[] = {"json", "markdown", "sarif", "html", "results"};
     enum { OUTPUTS = sizeof outputs / sizeof *outputs };
     for (size_t i = 0; i < OUTPUTS; i++) {
         const char *path = mc_options_get(a, outputs[i]);
@@ -215,7 +216,7 @@ static mc_status check_outputs(const mc_arguments *a, mc_error *error)
 
 static mc_status parse(const mc_arguments *a, mc_run_options *o, mc_error *error)
 {
-    static const char *const later[] = {"html", "claims"};
+    static const char *const later[] = {"claims"};
     for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
         if (mc_options_given(a, later[i])) {
             return mc_fail(error, MC_USAGE, "usage", "--%s: not built yet", later[i]);
@@ -327,52 +328,16 @@ static mc_status prepare(mc_arguments *a, mc_run_options *options, mc_run_word *
     return MC_OK;
 }
 
-/* `text` is freed. Its last line is ended. */
-static mc_status write_text(const char *option, const char *path, char *text, mc_error *error)
+static mc_status write_json(const mc_run_result *result, const char *path, mc_error *error)
 {
+    char *text = mc_report_json(result);
     if (text == NULL) {
-        return mc_fail(error, MC_NO_MEMORY, "no-memory", "--%s: out of memory", option);
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "--json: out of memory");
     }
     size_t size = strlen(text);
     text[size] = '\n';
     mc_status status = mc_outfile_put(path, text, size + 1, error);
     free(text);
-    return status;
-}
-
-static char *markdown_of(const mc_run_result *result, const char *explain)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (out != NULL) {
-        mc_report_markdown(result, explain, out);
-    }
-    if (out == NULL || fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    text[size - 1] = '\0'; /* of the last line, which write_text ends */
-    return text;
-}
-
-static mc_status write_outputs(const mc_arguments *a, const mc_run_result *result,
-                               const char *explain, mc_error *error)
-{
-    const char *json = mc_options_get(a, "json");
-    const char *markdown = mc_options_get(a, "markdown");
-    const char *sarif = mc_options_get(a, "sarif");
-    mc_status status = MC_OK;
-    if (json != NULL) {
-        status = write_text("json", json, mc_report_json(result), error);
-    }
-    if (status == MC_OK && markdown != NULL) {
-        status = write_text("markdown", markdown, markdown_of(result, explain), error);
-    }
-    if (status == MC_OK && sarif != NULL) {
-        status =
-            write_text("sarif", sarif, mc_report_sarif(result, explain, MIDCOMMIT_VERSION), error);
-    }
     return status;
 }
 
@@ -386,6 +351,22 @@ static bool is_taken(const mc_arguments *a)
         taken = taken || (path != NULL && strcmp(path, "-") == 0);
     }
     return taken;
+}
+
+mc_status mc_run_from_files(char **files, int count, mc_arguments *a, mc_run_options *options,
+                            mc_run_word *words, mc_arena *arena, mc_error *error)
+{
+    static char *run = "run";
+    static char *merge = "--merge";
+    char **argv = mc_arena_calloc(arena, (size_t)count + 3, sizeof *argv);
+    if (argv == NULL) {
+        return mc_fail(error, MC_NO_MEMORY, "no-memory", "report: out of memory");
+    }
+    argv[0] = run;
+    argv[1] = merge;
+    memcpy((void *)&argv[2], (const void *)files, (size_t)count * sizeof *argv);
+    mc_status status = mc_options_parse(table, "", "", count + 2, argv, a, error);
+    return status == MC_OK ? prepare(a, options, words, arena, error) : status;
 }
 
 static int validate(const mc_arguments *a)
@@ -438,15 +419,19 @@ int mc_command_run(int argc, char **argv)
     if (status == MC_OK && cases != NULL) {
         status = mc_cases_write(&options, &result, cases, &written, &error);
     }
-    char explain[4300];
-    write_explain(&a, explain, sizeof explain);
-    status = status == MC_OK ? write_outputs(&a, &result, explain, &error) : status;
+    const char *json = mc_options_get(&a, "json");
+    if (status == MC_OK && json != NULL) {
+        status = write_json(&result, json, &error);
+    }
+    status = status == MC_OK ? mc_report_outputs(&a, &options, &result, &error) : status;
     if (status != MC_OK) {
         mc_run_free(&result);
         mc_arena_free(&arena);
         return mc_options_fail(&error);
     }
     if (!quiet && !is_taken(&a)) {
+        char explain[4300];
+        write_explain(&a, explain, sizeof explain);
         mc_report_table(&result, explain, stdout);
         if (cases != NULL) {
             printf("\n%u cases, one per signature, are in %s. To judge them again:\n\n    ",

@@ -73,6 +73,7 @@ command clang clang
 clang-runtime asan libclang-rt-14-dev
 command clang-format-14 clang-format-14
 command npm npm
+command chromium chromium
 command parallel parallel
 command rsync rsync
 module fuse3 libfuse3-dev

@@ -12,6 +12,14 @@ const char *mc_loss_promise(mc_promise promise)
     return names[promise];
 }
 
+const char *mc_loss_kept(const mc_loss_row *row)
+{
+    return row->cell->cell.promise == MC_PROMISE_NOTHING ? "-"
+           : row->broken > 0                             ? row->defect ? "known defect" : "NO"
+           : row->proved                                 ? "yes"
+                                                         : "as far as seen";
+}
+
 uint32_t mc_loss_who(const mc_run_result *result, uint32_t importer)
 {
     mc_importer_kind kind = result->importers.chosen[importer].kind;

@@ -21,6 +21,9 @@ typedef struct mc_loss_row {
 mc_loss_row *mc_loss_rows(const mc_run_result *result, uint32_t *count);
 void mc_loss_rows_free(mc_loss_row *row, uint32_t count);
 
+/* Was the promise kept: "-" (there is none), "yes", "as far as seen", "NO", "known defect". */
+const char *mc_loss_kept(const mc_loss_row *row);
+
 /* "clean", "last", "stale", "nothing". */
 const char *mc_loss_promise(mc_promise promise);
 

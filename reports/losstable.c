@@ -111,13 +111,9 @@ static void print_row(const mc_loss_row *row, FILE *out)
     const mc_run_cell *cell = row->cell;
     mc_promise promise = cell->cell.promise;
     mc_proof_text(row->states, states, sizeof states);
-    const char *kept = promise == MC_PROMISE_NOTHING ? "-"
-                       : row->broken > 0             ? row->defect ? "known defect" : "NO"
-                       : row->proved                 ? "yes"
-                                                     : "as far as seen";
     (void)fprintf(out, "%-8s %-6s %-16s %-9s %-9s %-14s %12s %s\n", mc_mode_names[cell->mode],
                   mc_sync_names[cell->sync], cell->power->name, mc_loss_promise(promise),
-                  mc_verdict_names[row->worst], kept, states,
+                  mc_verdict_names[row->worst], mc_loss_kept(row), states,
                   row->proved ? "proved" : "not proved");
     if (row->first != NULL) {
         (void)fprintf(out, "    %s\n", row->first);

@@ -1,111 +1,161 @@
-#include "reports/report.h"
+#include "reports/machine.h"
 
-#include "reports/findings.h"
-#include "reports/tabling.h"
+#include "reports/page.h"
 
-#include <gmp.h>
-#include <inttypes.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN_MAX = 50, SENTENCE_BYTES = 2000, COMMAND_BYTES = 16384 };
+enum { FINDINGS_SHOWN = 20 };
 
-/* A text from outside as code in a cell: what could end the cell, the code or the line does not. */
-static void put_code(const char *text, FILE *out)
+typedef struct row {
+    const char *importer;
+    json_int_t states;
+    json_int_t count[6]; /* clean, stale, torn, silent, blocked, refused */
+} row;
+
+static const char *const keys[] = {"clean", "stale", "torn", "silent", "blocked", "refused"};
+
+static const char *text_of(const json_t *object, const char *key)
 {
-    (void)fputc('`', out);
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+/* Text that is no markup, in a table or a line: a reference for each character that could be. */
+static void put_text(FILE *out, const char *text)
+{
     for (const char *at = text; *at != '\0'; at++) {
-        bool control = (unsigned char)*at < 0x20 || *at == 0x7f;
-        (void)fputs(*at == '|' ? "\\" : "", out);
-        (void)fputc(control ? '?' : *at == '`' ? '\'' : *at, out);
-    }
-    (void)fputc('`', out);
-}
-
-static void put_sums(const mc_run_result *result, FILE *out)
-{
-    (void)fputs(
-        "\n| importer | states | clean | stale | torn | of which silent | blocked | refused "
-        "|\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
-        out);
-    for (uint32_t i = 0; i < result->importers.count; i++) {
-        uint64_t states;
-        mc_tally sum = mc_table_sum(result, i, &states);
-        (void)fputs("| ", out);
-        put_code(result->importers.chosen[i].name, out);
-        (void)fprintf(out,
-                      " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %" PRIu64
-                      " | %" PRIu64 " | %" PRIu64 " |\n",
-                      states, sum.verdict[MC_CLEAN], sum.verdict[MC_STALE], sum.verdict[MC_TORN],
-                      sum.silent, sum.verdict[MC_BLOCKED], sum.verdict[MC_REFUSED_TOO]);
+        unsigned char c = (unsigned char)*at;
+        if (c < ' ' || c == 0x7f) {
+            (void)fputc('?', out);
+        } else if (strchr("&<>|`*_[]\\#~@:!", *at) != NULL) {
+            (void)fprintf(out, "&#%d;", c);
+        } else {
+            (void)fputc(*at, out);
+        }
     }
 }
 
-static void put_losses(const mc_run_result *result, FILE *out)
+static size_t add_up(const json_t *cells, row out[MC_IMPORTERS_MAX])
 {
-    uint32_t count;
-    mc_loss_row *row = mc_loss_rows(result, &count);
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(cells); i++) {
+        const json_t *cell = json_array_get(cells, i);
+        size_t k = 0;
+        while (k < count && strcmp(out[k].importer, text_of(cell, "importer")) != 0) {
+            k++;
+        }
+        if (json_object_get(cell, "power") != NULL || k == MC_IMPORTERS_MAX) {
+            continue;
+        }
+        if (k == count) {
+            out[count++] = (row){.importer = text_of(cell, "importer")};
+        }
+        out[k].states += json_integer_value(json_object_get(cell, "states"));
+        for (size_t v = 0; v < sizeof keys / sizeof *keys; v++) {
+            out[k].count[v] += json_integer_value(json_object_get(cell, keys[v]));
+        }
+    }
+    return count;
+}
+
+static void put_rows(const json_t *cells, FILE *out)
+{
+    row rows[MC_IMPORTERS_MAX];
+    size_t count = add_up(cells, rows);
     if (count > 0) {
-        (void)fputs("\n| power loss | mode | sync | promised | worst | classes that break it | "
-                    "states |\n| --- | --- | --- | --- | --- | ---: | --- |\n",
+        (void)fputs("| importer | states | clean | stale | torn | of them silent | blocked | "
+                    "refused |\n| --- | --: | --: | --: | --: | --: | --: | --: |\n",
                     out);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        const mc_run_cell *cell = row[i].cell;
-        size_t bits = mpz_sizeinbase(row[i].states, 2);
-        (void)fprintf(out, "| %s | %s | %s | %s | %s | %" PRIu64 " | ", cell->power->name,
-                      mc_mode_names[cell->mode], mc_sync_names[cell->sync],
-                      mc_loss_promise(cell->cell.promise), mc_verdict_names[row[i].worst],
-                      row[i].broken);
-        if (bits <= 20) {
-            (void)gmp_fprintf(out, "%Zd", row[i].states);
-        } else {
-            (void)fprintf(out, "over 2^%zu", bits - 1);
-        }
-        (void)fprintf(out, ", %s |\n", row[i].proved ? "all judged" : "not all judged");
-    }
-    mc_loss_rows_free(row, count);
-}
-
-static void put_findings(const mc_run_result *result, FILE *out)
-{
-    uint32_t count;
-    mc_found *found = mc_findings(result, &count);
-    (void)fprintf(out, "\n<details><summary>%" PRIu32 " signatures</summary>\n\n", count);
-    (void)fputs("| importer | result | states | first |\n| --- | --- | ---: | --- |\n", out);
-    for (uint32_t i = 0; i < count && i < SHOWN_MAX; i++) {
-        const mc_finding *f = found[i].first;
+    for (size_t i = 0; i < count; i++) {
         (void)fputs("| ", out);
-        put_code(mc_finding_importer(result, f), out);
-        (void)fprintf(out, " | %s%s | %" PRIu64 " | ", f->verdict,
-                      f->fails            ? " (**failed**)"
-                      : f->defect != NULL ? " (known defect of SQLite)"
-                                          : "",
-                      found[i].count);
-        put_code(f->state, out);
+        put_text(out, rows[i].importer);
+        (void)fprintf(out, " | %" JSON_INTEGER_FORMAT, rows[i].states);
+        for (size_t v = 0; v < sizeof keys / sizeof *keys; v++) {
+            (void)fprintf(out, " | %" JSON_INTEGER_FORMAT, rows[i].count[v]);
+        }
         (void)fputs(" |\n", out);
     }
-    if (count > SHOWN_MAX) {
-        (void)fprintf(out, "\nAnd %" PRIu32 " more.\n", count - SHOWN_MAX);
-    }
-    (void)fputs("\n</details>\n", out);
-    free(found);
 }
 
-void mc_report_markdown(const mc_run_result *result, const char *explain, FILE *out)
+static void put_promises(const json_t *promises, FILE *out)
 {
-    char sentence[SENTENCE_BYTES];
-    char command[COMMAND_BYTES];
-    (void)fprintf(out, "### midcommit: %s\n\nSQLite %s, seed %" PRIu64 ", %" PRIu64 " states.\n",
-                  result->failed ? "an expectation did not hold" : "all expectations held",
-                  sqlite3_libversion(), result->seed, result->states);
-    if (mc_table_sentence(result, sentence, sizeof sentence, explain, command, sizeof command)) {
-        (void)fprintf(out, "\n%s See the first one:\n\n    %s\n", sentence, command);
+    static const char *const shown[] = {"mode", "sync", "profile", "promised", "worst", "kept"};
+    if (json_array_size(promises) > 0) {
+        (void)fputs("| mode | sync | power loss | promised | worst | kept |\n"
+                    "| --- | --- | --- | --- | --- | --- |\n",
+                    out);
     }
-    if (mc_table_any(result)) {
-        put_sums(result, out);
+    for (size_t i = 0; i < json_array_size(promises); i++) {
+        for (size_t k = 0; k < sizeof shown / sizeof *shown; k++) {
+            (void)fputs("| ", out);
+            put_text(out, text_of(json_array_get(promises, i), shown[k]));
+            (void)fputc(' ', out);
+        }
+        (void)fputs("|\n", out);
     }
-    put_losses(result, out);
-    put_findings(result, out);
+}
+
+/* Findings that fail the run, or all of `list`. */
+static void put_findings(const json_t *list, const char *head, bool all, FILE *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *finding = json_array_get(list, i);
+        if (!all && !json_is_true(json_object_get(finding, "fails"))) {
+            continue;
+        }
+        if (count++ == 0) {
+            (void)fprintf(out,
+                          "\n### %s\n\n| signature | states | first state |\n"
+                          "| --- | --: | --- |\n",
+                          head);
+        }
+        if (count <= FINDINGS_SHOWN) {
+            (void)fputs("| ", out);
+            put_text(out, text_of(finding, "signature"));
+            (void)fprintf(out, " | %" JSON_INTEGER_FORMAT " | ",
+                          json_integer_value(json_object_get(finding, "count")));
+            put_text(out, text_of(finding, "case"));
+            (void)fputs(" |\n", out);
+        }
+    }
+    if (count > FINDINGS_SHOWN) {
+        (void)fprintf(out, "\nand %zu more.\n", count - FINDINGS_SHOWN);
+    }
+}
+
+char *mc_markdown(const json_t *run, const json_t *compared)
+{
+    char *text = NULL;
+    size_t size = 0;
+    char *answer = mc_page_answer(run);
+    FILE *out = answer == NULL ? NULL : open_memstream(&text, &size);
+    if (out == NULL) {
+        free(answer);
+        return NULL;
+    }
+    (void)fputs("## midcommit\n\n**", out);
+    put_text(out, answer);
+    (void)fputs("**\n\n", out);
+    put_rows(json_object_get(run, "cells"), out);
+    put_promises(json_object_get(run, "promises"), out);
+    put_findings(json_object_get(run, "findings"), "Findings that fail the run", false, out);
+    if (compared != NULL) {
+        const json_t *findings = json_object_get(compared, "findings");
+        put_findings(json_object_get(findings, "appeared"), "Findings that appeared", true, out);
+        put_findings(json_object_get(findings, "disappeared"), "Findings that disappeared", true,
+                     out);
+        (void)fprintf(
+            out, "\n%zu numbers of cells changed.\n",
+            json_array_size(json_object_get(json_object_get(compared, "cells"), "changed")));
+    }
+    (void)fputs("\nSQLite ", out);
+    put_text(out, text_of(run, "sqlite"));
+    (void)fprintf(out, ", seed %" JSON_INTEGER_FORMAT ", %zu findings.\n",
+                  json_integer_value(json_object_get(run, "seed")),
+                  json_array_size(json_object_get(run, "findings")));
+    free(answer);
+    return fclose(out) == 0 ? text : NULL;
 }

@@ -13,16 +13,13 @@
  * columns. `explain` is a command line to which a state's name need only be added. */
 void mc_report_table(const mc_run_result *result, const char *explain, FILE *out);
 
+/* What was skipped or cut short, and what is to say of SQLite itself: parts of that table. */
+void mc_report_limits(const mc_run_result *result, FILE *out);
+void mc_report_control(const mc_run_result *result, FILE *out);
+
 /* midcommit/run/1 as text, to be freed; null without memory. Everything but the keys under "timing"
  * is a function of options and seed. */
 char *mc_report_json(const mc_run_result *result);
-
-/* The same for a page that renders Markdown, as code servers do with a job's summary. */
-void mc_report_markdown(const mc_run_result *result, const char *explain, FILE *out);
-
-/* SARIF 2.1.0 of the findings, one result for each signature, as text to be freed; null without
- * memory. `version` is midcommit's. */
-char *mc_report_sarif(const mc_run_result *result, const char *explain, const char *version);
 
 /* Where a reader has the state's files: how midcommit is called, the state, case or file that it
  * was asked to explain, and the folder to which they were written, or null. */

@@ -1,7 +1,6 @@
 #include "reports/report.h"
 
 #include "harness/judge/handover.h"
-#include "reports/findings.h"
 #include "reports/lossrow.h"
 
 #include <jansson.h>
@@ -112,34 +111,34 @@ static json_t *promises_json(const mc_run_result *result)
     for (uint32_t i = 0; row != NULL && i < count; i++) {
         const mc_run_cell *cell = row[i].cell;
         json_array_append_new(
-            list,
-            json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:b,s:s?}", "mode", mc_mode_names[cell->mode],
-                      "sync", mc_sync_names[cell->sync], "profile", cell->power->name, "promised",
-                      mc_loss_promise(cell->cell.promise), "worst", mc_verdict_names[row[i].worst],
-                      "broken", (json_int_t)row[i].broken, "states", big_json(row[i].states),
-                      "proved", row[i].proved, "first_case", row[i].first));
+            list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:o,s:b,s:s?}", "mode",
+                            mc_mode_names[cell->mode], "sync", mc_sync_names[cell->sync], "profile",
+                            cell->power->name, "promised", mc_loss_promise(cell->cell.promise),
+                            "worst", mc_verdict_names[row[i].worst], "kept", mc_loss_kept(&row[i]),
+                            "broken", (json_int_t)row[i].broken, "states", big_json(row[i].states),
+                            "proved", row[i].proved, "first_case", row[i].first));
     }
     mc_loss_rows_free(row, count);
     return list;
 }
 
-static json_t *findings_json(const mc_run_result *result)
+/* One entry per signature, over all cells, in the order in which they were first met. */
+static void add_finding(json_t *findings, json_t *by_signature, const mc_finding *f)
 {
-    uint32_t count;
-    mc_found *found = mc_findings(result, &count);
-    json_t *list = json_array();
-    for (uint32_t i = 0; i < count; i++) {
-        const mc_finding *f = found[i].first;
-        json_t *object =
-            json_pack("{s:s,s:s,s:I,s:s,s:b}", "signature", f->signature, "verdict", f->verdict,
-                      "count", (json_int_t)found[i].count, "case", f->state, "fails", f->fails);
-        if (object != NULL && f->defect != NULL) {
-            json_object_set_new(object, "known_defect", json_string(f->defect));
-        }
-        json_array_append_new(list, object);
+    json_t *known = json_object_get(by_signature, f->signature);
+    if (known != NULL) {
+        json_int_t count = json_integer_value(json_object_get(known, "count"));
+        json_object_set_new(known, "count", json_integer(count + (json_int_t)f->count));
+        return;
     }
-    free(found);
-    return list;
+    json_t *object =
+        json_pack("{s:s,s:s,s:I,s:s,s:b}", "signature", f->signature, "verdict", f->verdict,
+                  "count", (json_int_t)f->count, "case", f->state, "fails", f->fails);
+    if (object != NULL && f->defect != NULL) {
+        json_object_set_new(object, "known_defect", json_string(f->defect));
+    }
+    json_object_set(by_signature, f->signature, object);
+    json_array_append_new(findings, object);
 }
 
 /* What each program or library took, by importer; empty when none was run. */
@@ -166,6 +165,8 @@ static json_t *costs_json(const mc_run_result *result)
 char *mc_report_json(const mc_run_result *result)
 {
     json_t *cells = json_array();
+    json_t *findings = json_array();
+    json_t *by_signature = json_object();
     uint64_t compared = 0;
     uint64_t disagreements = 0;
     for (uint32_t i = 0; i < result->cell_count; i++) {
@@ -175,17 +176,20 @@ char *mc_report_json(const mc_run_result *result)
                 json_array_append_new(cells, cell_json(result, run, k));
             }
         }
+        for (uint32_t k = 0; k < run->cell.finding_count; k++) {
+            add_finding(findings, by_signature, &run->cell.finding[k]);
+        }
         compared += run->cell.compared;
         disagreements += run->cell.disagreements;
     }
+    json_decref(by_signature);
     double rate = result->seconds > 0 ? (double)result->states / result->seconds : 0;
-    json_t *root =
-        json_pack("{s:s,s:s,s:I,s:o,s:o,s:{s:I,s:I},s:{s:f,s:f,s:o}}", "schema", "midcommit/run/1",
-                  "sqlite", sqlite3_libversion(), "seed", (json_int_t)result->seed, "cells", cells,
-                  "findings", findings_json(result), "recover_against_sqlite", "compared",
-                  (json_int_t)compared, "disagreements", (json_int_t)disagreements, "timing",
-                  "seconds", round(result->seconds * 1000) / 1000, "states_per_second", round(rate),
-                  "importers", costs_json(result));
+    json_t *root = json_pack(
+        "{s:s,s:s,s:I,s:o,s:o,s:{s:I,s:I},s:{s:f,s:f,s:o}}", "schema", "midcommit/run/1", "sqlite",
+        sqlite3_libversion(), "seed", (json_int_t)result->seed, "cells", cells, "findings",
+        findings, "recover_against_sqlite", "compared", (json_int_t)compared, "disagreements",
+        (json_int_t)disagreements, "timing", "seconds", round(result->seconds * 1000) / 1000,
+        "states_per_second", round(rate), "importers", costs_json(result));
     json_t *promises = promises_json(result);
     if (root != NULL && json_array_size(promises) > 0) {
         json_object_set(root, "promises", promises);

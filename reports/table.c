@@ -12,7 +12,7 @@
 #include <sqlite3.h>
 #include <string.h>
 
-enum { MC_ITEM_BYTES = 4096, SENTENCE_BYTES = 2000, COMMAND_BYTES = 16384 };
+enum { MC_ITEM_BYTES = 4096 };
 
 /* The first column of the table holds a workload; or, with --sidecars, a mistake. */
 enum { WORKLOAD_COLUMNS = MC_TABLE_WORKLOAD, SIDECARS_COLUMNS = 13 };
@@ -31,7 +31,7 @@ static bool is_here(const mc_run_cell *run)
     return run->power == NULL;
 }
 
-bool mc_table_any(const mc_run_result *result)
+static bool any_here(const mc_run_result *result)
 {
     bool any = false;
     for (uint32_t c = 0; c < result->cell_count; c++) {
@@ -183,11 +183,6 @@ static mc_tally sum_of(const mc_run_result *result, const mc_run_cell *group, ui
     return sum;
 }
 
-mc_tally mc_table_sum(const mc_run_result *result, uint32_t importer, uint64_t *states)
-{
-    return sum_of(result, NULL, importer, states);
-}
-
 static void print_sum(const mc_run_result *result, const mc_run_cell *group, FILE *out)
 {
     for (uint32_t i = 0; i < result->importers.count; i++) {
@@ -296,8 +291,7 @@ void mc_table_explain(const char *state, const char *importer, const char *expla
     (void)fputc('\n', out);
 }
 
-bool mc_table_sentence(const mc_run_result *result, char *text, size_t size, const char *explain,
-                       char *command, size_t command_size)
+static void print_sentence(const mc_run_result *result, const char *explain, FILE *out)
 {
     for (uint32_t i = 0; i < result->importers.count; i++) {
         const char *name = result->importers.chosen[i].name;
@@ -316,33 +310,18 @@ bool mc_table_sentence(const mc_run_result *result, char *text, size_t size, con
         if (t->missed != torn) {
             (void)snprintf(missed, sizeof missed, "%" PRIu64 " of %" PRIu64, t->missed, torn);
         }
-        (void)snprintf(text, size,
-                       "%s tears the database at %.0f %% of the crash states of %s (%s%s%s, %s); "
-                       "integrity_check misses %s of them.",
-                       how, 100.0 * (double)torn / (double)run->cell.explored.states, run->workload,
-                       mc_mode_names[run->mode], has_levels(result) ? ", " : "",
-                       has_levels(result) ? mc_sync_names[run->sync] : "", run->crash, missed);
-        FILE *out = fmemopen(command, command_size, "w");
-        if (out != NULL) {
-            mc_table_explain(t->first_case, strcmp(name, "abandon") == 0 ? NULL : name, explain,
-                             out);
-            (void)fclose(out);
-        }
-        command[strcspn(command, "\n")] = '\0';
-        return true;
-    }
-    return false;
-}
-
-static void print_sentence(const mc_run_result *result, const char *explain, FILE *out)
-{
-    char text[SENTENCE_BYTES];
-    char command[COMMAND_BYTES] = "";
-    if (mc_table_sentence(result, text, sizeof text, explain, command, sizeof command)) {
         (void)fputc('\n', out);
-        mc_wrap(out, 0, "%s", text);
-        (void)fprintf(out, "See the first one:\n\n    %s\n", command);
-    } else if (mc_table_any(result)) {
+        mc_wrap(out, 0,
+                "%s tears the database at %.0f %% of the crash states of %s (%s%s%s, %s); "
+                "integrity_check misses %s of them.",
+                how, 100.0 * (double)torn / (double)run->cell.explored.states, run->workload,
+                mc_mode_names[run->mode], has_levels(result) ? ", " : "",
+                has_levels(result) ? mc_sync_names[run->sync] : "", run->crash, missed);
+        (void)fprintf(out, "See the first one:\n\n    ");
+        mc_table_explain(t->first_case, strcmp(name, "abandon") == 0 ? NULL : name, explain, out);
+        return;
+    }
+    if (any_here(result)) {
         (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
     }
 }
@@ -413,7 +392,7 @@ static void print_defect(const mc_run_result *result, const mc_defect *defect, F
 /* What the counts of a cell of power count is the latter. */
 static const char *const units[] = {"states", "classes of states"};
 
-static void print_control(const mc_run_result *result, FILE *out)
+void mc_report_control(const mc_run_result *result, FILE *out)
 {
     uint64_t compared = 0;
     uint64_t disagreements = 0;
@@ -459,7 +438,7 @@ static void print_failures(const mc_run_result *result, const char *explain, FIL
     }
 }
 
-static void print_limits(const mc_run_result *result, FILE *out)
+void mc_report_limits(const mc_run_result *result, FILE *out)
 {
     uint64_t skipped = 0;
     for (uint32_t c = 0; c < result->cell_count; c++) {
@@ -505,7 +484,7 @@ static void print_limits(const mc_run_result *result, FILE *out)
 
 void mc_report_table(const mc_run_result *result, const char *explain, FILE *out)
 {
-    if (mc_table_any(result) || result->cell_count == 0) {
+    if (any_here(result) || result->cell_count == 0) {
         print_head(result, out);
     }
     for (uint32_t c = 0; result->sidecars == 0 && c < result->cell_count; c++) {
@@ -516,15 +495,15 @@ void mc_report_table(const mc_run_result *result, const char *explain, FILE *out
     if (result->sidecars != 0) {
         print_groups(result, out);
     }
-    if (mc_table_any(result) || result->cell_count == 0) {
+    if (any_here(result) || result->cell_count == 0) {
         (void)fputc('\n', out);
         print_sum(result, NULL, out);
     }
     print_labels(result, out);
     print_costs(result, out);
     mc_table_losses(result, out);
-    print_control(result, out);
-    print_limits(result, out);
+    mc_report_control(result, out);
+    mc_report_limits(result, out);
     print_failures(result, explain, out);
     if (result->sidecars == 0 || (result->sidecars & 1u << MC_MISTAKE_AS_IS) != 0) {
         print_sentence(result, explain, out);

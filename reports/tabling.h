@@ -17,15 +17,6 @@ const char *mc_table_label(const mc_run_result *result, uint32_t importer,
 /* The command that tells the story of one state; `importer` null: the default. */
 void mc_table_explain(const char *state, const char *importer, const char *explain, FILE *out);
 
-/* Are there cells but those of power, and what came of their states, summed. */
-bool mc_table_any(const mc_run_result *result);
-mc_tally mc_table_sum(const mc_run_result *result, uint32_t importer, uint64_t *states);
-
-/* What a person can repeat about the importer that tears most, and the command that shows the first
- * such state. False when none gives a torn database that every detector accepts. */
-bool mc_table_sentence(const mc_run_result *result, char *text, size_t size, const char *explain,
-                       char *command, size_t command_size);
-
 /* losstable.c: the cells of power; then what SQLite promises beside what came out, if they are of
  * more than one mode or level. Nothing without such cells. */
 void mc_table_losses(const mc_run_result *result, FILE *out);

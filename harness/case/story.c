@@ -27,7 +27,7 @@ const char *mc_telling_keep(mc_story *story, const char *text)
     return copy == NULL ? "" : memcpy(copy, text, size);
 }
 
-static void tell_detectors(mc_telling *t, const mc_outcome *outcome)
+void mc_telling_detectors(mc_telling *t, const mc_outcome *outcome)
 {
     const mc_seen_image *seen = mc_content_seen(&t->j->content, outcome->image);
     char noticed[400] = "";
@@ -135,14 +135,10 @@ static mc_status tell_signature(mc_telling *t, const mc_crash *crash, const mc_o
     return mc_telling_operations(t, error);
 }
 
-/* Everything about the present state. */
-static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
+mc_status mc_telling_answers(mc_telling *t, const mc_crash *crash, mc_error *error)
 {
     mc_judging *j = t->j;
     mc_outcome control;
-    mc_outcome own = {0};
-    mc_image images[MC_DATABASES_MAX] = {{0}};
-    t->found = true;
     t->story->acked = crash->acked;
     t->story->begun = crash->begun;
     t->story->subject = mc_telling_keep(t->story, j->importers->chosen[t->request->subject].name);
@@ -158,28 +154,48 @@ static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
             answer(t, j->importers->chosen[i].name, &verdict, i == t->request->subject);
         }
     }
-    /* Once more for the subject: its image is then the last one made. */
-    status = status == MC_OK ? mc_judging_outcome(j, t->request->subject, &own, error) : status;
     if (status != MC_OK) {
         return status;
     }
     mc_verdict verdict = mc_verdict_of(&control, j->content.classes, crash->acked, crash->begun,
                                        j->content.empty_class, recovers);
     answer(t, "SQLite itself", &verdict, false);
-    tell_detectors(t, &own);
-    status = t->stored != NULL ? MC_OK : tell_signature(t, crash, &own, error);
-    bool imported = own.kind == MC_OUTCOME_SNAPSHOT || own.kind == MC_OUTCOME_OTHER;
+    return MC_OK;
+}
+
+mc_status mc_telling_subject(mc_telling *t, const mc_outcome *own, mc_image *images,
+                             mc_error *error)
+{
+    bool imported = own->kind == MC_OUTCOME_SNAPSHOT || own->kind == MC_OUTCOME_OTHER;
     uint32_t view = MC_VIEW_SCRATCH;
-    if (status == MC_OK && imported) {
-        status = subject_images(t, &own, images, &view, error);
-        status = status == MC_OK ? mc_telling_pages(t, view, error) : status;
-        status = status == MC_OK ? tell_difference(t, images, error) : status;
+    if (!imported) {
+        return MC_OK;
     }
+    mc_status status = subject_images(t, own, images, &view, error);
+    status = status == MC_OK ? mc_telling_pages(t, view, error) : status;
+    return status == MC_OK ? tell_difference(t, images, error) : status;
+}
+
+/* Everything about the present state. */
+static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
+{
+    mc_outcome own = {0};
+    mc_image images[MC_DATABASES_MAX] = {{0}};
+    t->found = true;
+    mc_status status = mc_telling_answers(t, crash, error);
+    /* Once more for the subject: its image is then the last one made. */
+    status = status == MC_OK ? mc_judging_outcome(t->j, t->request->subject, &own, error) : status;
+    if (status != MC_OK) {
+        return status;
+    }
+    mc_telling_detectors(t, &own);
+    status = t->stored != NULL ? MC_OK : tell_signature(t, crash, &own, error);
+    status = status == MC_OK ? mc_telling_subject(t, &own, images, error) : status;
     if (status == MC_OK && t->request->folder != NULL) {
         status = mc_telling_folder(t, &own, images, error);
     }
     if (status == MC_OK && t->request->keep != NULL) {
-        status = mc_case_capture(j, crash, t->story, t->request->keep, error);
+        status = mc_case_capture(t->j, crash, t->story, t->request->keep, error);
     }
     return status;
 }

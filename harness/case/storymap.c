@@ -79,6 +79,8 @@ mc_status mc_telling_operations(mc_telling *t, mc_error *error)
     size_t point = t->request->point;
     size_t first = point > OPS_BEFORE ? point - OPS_BEFORE : 0;
     size_t end = point + OPS_AFTER < trace->op_count ? point + OPS_AFTER : trace->op_count;
+    first = t->end > 0 ? t->first : first;
+    end = t->end > 0 ? t->end : end;
     roles role[MC_DATABASES_MAX] = {{0}};
     story->op = mc_arena_calloc(&story->arena, end - first + 1, sizeof *story->op);
     if (story->op == NULL) {
@@ -143,19 +145,21 @@ static mc_status tell_page(mc_telling *t, uint32_t view, uint32_t database, uint
     uint64_t other = mc_history_page(history, story->begun, database, page);
     uint64_t acked = mc_history_page(history, story->acked, database, page);
     bool wrong = expected != MC_ANY && expected != hash;
-    if (!wrong && other == acked) {
-        story->pages_same++;
-        return MC_OK;
-    }
     char role[80];
     role_text(r, page, role, sizeof role);
-    story->page[story->page_count++] = (mc_story_page){
+    mc_story_page *told = &story->map[story->map_count++];
+    *told = (mc_story_page){
         .database = database,
         .page = page,
         .role = mc_telling_keep(story, role),
         .of = expected == MC_ANY ? "content does not count" : belongs_to(t, database, page, hash),
         .wrong = wrong,
     };
+    if (wrong || other != acked) {
+        story->page[story->page_count++] = *told;
+    } else {
+        story->pages_same++;
+    }
     return MC_OK;
 }
 
@@ -179,7 +183,8 @@ mc_status mc_telling_pages(mc_telling *t, uint32_t view, mc_error *error)
         limit += have > want ? have : want;
     }
     story->page = mc_arena_calloc(&story->arena, limit, sizeof *story->page);
-    if (story->page == NULL) {
+    story->map = mc_arena_calloc(&story->arena, limit, sizeof *story->map);
+    if (story->page == NULL || story->map == NULL) {
         return no_memory(error);
     }
     for (uint32_t d = 0; d < j->history.database_count; d++) {

@@ -18,10 +18,19 @@ typedef struct mc_telling {
     mc_verdict_kind last; /* verdict of the subject at the state before */
     size_t bad;           /* the operation that made it what it is */
     bool any;
+    size_t first; /* elements [first, end) are told as operations; `end` 0: those near the crash */
+    size_t end;
 } mc_telling;
 
 /* A copy in the story's arena; "" without memory. */
 const char *mc_telling_keep(mc_story *story, const char *text);
+
+/* story.c: the present state: what each importer makes of it; who noticed what of `own`, which is
+ * the subject's and the last that was asked for; and the pages of its images, which are set. */
+mc_status mc_telling_answers(mc_telling *t, const mc_crash *crash, mc_error *error);
+void mc_telling_detectors(mc_telling *t, const mc_outcome *own);
+mc_status mc_telling_subject(mc_telling *t, const mc_outcome *own, mc_image *images,
+                             mc_error *error);
 
 /* storymap.c: the operations around the crash, with the roles of the pages they are about, and the
  * page map of a view. */
