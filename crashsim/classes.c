@@ -56,6 +56,13 @@ static mc_hash128 label_of(walking *w, const mc_read *read)
     return (mc_hash128){hash.low64, hash.high64};
 }
 
+/* Bytes that a cell can change: [*from, *to). */
+static void reach_of(const mc_power_cell *cell, uint64_t *from, uint64_t *to)
+{
+    *from = cell->alternatives > 2 ? cell->unit_from : cell->from;
+    *to = cell->alternatives > 2 ? cell->unit_to : cell->to;
+}
+
 /* Is what the read finds the same whatever is chosen for the cell? Not known where other open cells
  * lie in the same place. */
 static bool does_not_matter(walking *w, const mc_read *read, uint32_t number)
@@ -63,16 +70,18 @@ static bool does_not_matter(walking *w, const mc_read *read, uint32_t number)
     const mc_power_file *file = file_of(w, read);
     uint8_t *chosen = w->walk->states->choice[read->file];
     const mc_power_cell *cell = &file->cell[number];
-    uint64_t from = cell->alternatives > 2 ? cell->unit_from : cell->from;
-    uint64_t to = cell->alternatives > 2 ? cell->unit_to : cell->to;
+    uint64_t from;
+    uint64_t to;
+    reach_of(cell, &from, &to);
     from = from > read->from ? from : read->from;
     to = to < read->to ? to : read->to;
     uint32_t end = file->block[(to - 1) / MC_POWER_BLOCK_BYTES + 1];
     for (uint32_t k = file->block[from / MC_POWER_BLOCK_BYTES]; k < end; k++) {
         uint32_t i = file->by_block[k];
         const mc_power_cell *other = &file->cell[i];
-        uint64_t other_from = other->alternatives > 2 ? other->unit_from : other->from;
-        uint64_t other_to = other->alternatives > 2 ? other->unit_to : other->to;
+        uint64_t other_from;
+        uint64_t other_to;
+        reach_of(other, &other_from, &other_to);
         if (i != number && other->alternatives > 1 && chosen[i] == MC_POWER_UNCHOSEN &&
             other_from < to && other_to > from) {
             return false;
@@ -107,8 +116,9 @@ static bool open_cells(walking *w, const mc_read *read, uint32_t cells[CELLS_MAX
     for (uint32_t k = file->block[read->from / MC_POWER_BLOCK_BYTES]; k < end; k++) {
         uint32_t i = file->by_block[k];
         const mc_power_cell *cell = &file->cell[i];
-        uint64_t from = cell->alternatives > 2 ? cell->unit_from : cell->from;
-        uint64_t to = cell->alternatives > 2 ? cell->unit_to : cell->to;
+        uint64_t from;
+        uint64_t to;
+        reach_of(cell, &from, &to);
         if (from >= read->to || to <= read->from || cell->alternatives == 1 ||
             w->walk->states->choice[read->file][i] != MC_POWER_UNCHOSEN ||
             does_not_matter(w, read, i)) {
@@ -249,17 +259,77 @@ static mc_status go_on(walking *w, uint32_t from, mc_hash128 label, bool *grew, 
     return grow(w, from, label, to);
 }
 
-static bool add_finding(const walking *w, mc_findings *f, const uint32_t *cells,
-                        const mc_read *read, mc_hash128 label, bool failed)
+/* Is there an open cell, none of these, that lies over or under one of them? What they leave is
+ * then not known yet. */
+static bool are_mixed(const walking *w, const mc_read *read, const uint32_t *cells, uint32_t count)
+{
+    const mc_power_file *file = file_of(w, read);
+    const uint8_t *chosen = w->walk->states->choice[read->file];
+    for (uint32_t n = 0; n < count; n++) {
+        uint64_t from;
+        uint64_t to;
+        reach_of(&file->cell[cells[n]], &from, &to);
+        uint32_t end = file->block[(to - 1) / MC_POWER_BLOCK_BYTES + 1];
+        for (uint32_t k = file->block[from / MC_POWER_BLOCK_BYTES]; k < end; k++) {
+            uint32_t i = file->by_block[k];
+            uint64_t other_from;
+            uint64_t other_to;
+            reach_of(&file->cell[i], &other_from, &other_to);
+            bool listed = false;
+            for (uint32_t m = 0; m < count; m++) {
+                listed = listed || cells[m] == i;
+            }
+            if (!listed && chosen[i] == MC_POWER_UNCHOSEN && file->cell[i].alternatives > 1 &&
+                other_from < to && other_to > from) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Names all bytes that the cells can change, as chosen now. */
+static mc_hash128 place_label(walking *w, const mc_read *read, const uint32_t *cells,
+                              uint32_t count)
+{
+    const mc_power_file *file = file_of(w, read);
+    const uint8_t *chosen = w->walk->states->choice[read->file];
+    XXH128_hash_t hash = {0, 0};
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t from;
+        uint64_t to;
+        reach_of(&file->cell[cells[i]], &from, &to);
+        mc_power_bytes(file, chosen, from, to, w->bytes);
+        hash = XXH3_128bits_withSeed(w->bytes, (size_t)(to - from), hash.low64 ^ hash.high64);
+    }
+    return (mc_hash128){hash.low64, hash.high64};
+}
+
+/* The row of choices that nobody can tell from these: they fail as well, or leave the same bytes.
+ */
+static uint32_t row_like(const mc_findings *f, mc_hash128 place, bool failed)
+{
+    uint32_t row = 0;
+    while (row < f->count &&
+           (failed != f->row[row].failed ||
+            (!failed && (!f->merges || !mc_hash128_equal(f->row[row].place, place))))) {
+        row++;
+    }
+    return row;
+}
+
+static bool add_finding(walking *w, mc_findings *f, const uint32_t *cells, const mc_read *read,
+                        mc_hash128 label, bool failed)
 {
     const uint8_t *chosen = w->walk->states->choice[read->file];
-    uint32_t row = f->count;
-    for (uint32_t i = 0; failed && i < f->count; i++) {
-        row = f->row[i].failed ? i : row;
+    mc_hash128 place = {0};
+    if (f->merges && !failed) {
+        place = place_label(w, read, cells, f->cells);
     }
+    uint32_t row = row_like(f, place, failed);
     if (row < f->count) {
         f->row[row].times++;
-        for (uint32_t i = 0; i < f->cells; i++) {
+        for (uint32_t i = 0; failed && i < f->cells; i++) {
             f->last[i] = chosen[cells[i]];
         }
         return true;
@@ -275,7 +345,7 @@ static bool add_finding(const walking *w, mc_findings *f, const uint32_t *cells,
         }
         f->capacity = capacity;
     }
-    f->row[row] = (mc_found){label, 1, failed};
+    f->row[row] = (mc_found){label, place, 1, failed};
     for (uint32_t i = 0; i < f->cells; i++) {
         f->choice[(size_t)row * f->cells + i] = chosen[cells[i]];
         f->last[i] = failed ? chosen[cells[i]] : f->last[i];
@@ -320,7 +390,7 @@ static mc_status find_all(walking *w, mc_findings *f, const mc_read *read, const
 /* Names all that decides what a read can find, and whether that fails a check: what was found
  * before, what lies under the cells, and every cell there and around, with its choice if it has
  * one. */
-static mc_hash128 id_of_read(walking *w, const mc_read *read)
+static mc_hash128 id_of_read(walking *w, const mc_read *read, const uint32_t *cells, uint32_t count)
 {
     const mc_power_file *file = file_of(w, read);
     const uint8_t *chosen = w->walk->states->choice[read->file];
@@ -329,7 +399,14 @@ static mc_hash128 id_of_read(walking *w, const mc_read *read)
     uint32_t around = w->walk->reader->around;
     uint64_t from = read->from > around ? read->from - around : 0;
     uint64_t to = read->to + around < file->size ? read->to + around : file->size;
-    uint64_t place[] = {read->file, read->from, read->to, to, w->before.high};
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t cell_from;
+        uint64_t cell_to;
+        reach_of(&file->cell[cells[i]], &cell_from, &cell_to);
+        from = cell_from < from ? cell_from : from;
+        to = cell_to > to ? cell_to : to;
+    }
+    uint64_t place[] = {read->file, read->from, read->to, from, to, w->before.high};
     XXH128_hash_t id = XXH3_128bits_withSeed(place, sizeof place, w->before.low);
     for (uint64_t at = from; at < to; at += MC_READ_BYTES_MAX) {
         uint64_t stop = to - at < MC_READ_BYTES_MAX ? to : at + MC_READ_BYTES_MAX;
@@ -370,14 +447,16 @@ static bool are_chained(const mc_power_file *file, const uint32_t *cells, uint32
 static mc_findings *find(walking *w, const mc_read *read, const uint32_t *cells, uint32_t count)
 {
     const mc_subject *reader = w->walk->reader;
-    mc_hash128 id = id_of_read(w, read);
+    mc_hash128 id = id_of_read(w, read, cells, count);
     mc_findings *f = mc_trie_findings(w->walk->trie, id);
     if (f == NULL || f->row != NULL) {
         return f;
     }
     *f = (mc_findings){.id = id, .cells = count, .last = malloc(count + 1)};
     w->walk->trie->findings_count++;
-    bool checked = reader->checks != NULL && !are_chained(file_of(w, read), cells, count) &&
+    bool chained = are_chained(file_of(w, read), cells, count);
+    f->merges = !chained && !are_mixed(w, read, cells, count);
+    bool checked = reader->checks != NULL && !chained &&
                    reader->checks(reader->context, w->walk->states, read);
     return f->last != NULL && find_all(w, f, read, cells, 0, checked) == MC_OK ? f : NULL;
 }
@@ -391,7 +470,7 @@ static mc_status take_finding(walking *w, uint32_t from, const mc_read *read, co
     for (uint32_t i = 0; i < f->cells; i++) {
         (void)mc_states_choose(states, read->file, cells[i], f->choice[(size_t)row * f->cells + i]);
     }
-    if (found.failed) {
+    if (found.times > 1) {
         mpz_mul_ui(states->times, states->times, found.times);
     }
     bool grew;
@@ -403,7 +482,7 @@ static mc_status take_finding(walking *w, uint32_t from, const mc_read *read, co
     if (status == MC_OK && to != MC_NO_NODE) {
         status = walk_node(w, to);
     }
-    if (found.failed) {
+    if (found.times > 1) {
         mpz_divexact_ui(states->times, states->times, found.times);
     }
     return status;

@@ -20,11 +20,12 @@ typedef struct mc_trie_edge {
     mc_hash128 label;
 } mc_trie_edge;
 
-/* What one read can find, for the choices of its open cells: one row for each choice, but one for
- * all that fail. */
+/* What one read can find, for the choices of its open cells: one row for all that leave the same
+ * bytes under all of the cells, in the read and beside it; and one for all that fail. */
 typedef struct mc_found {
     mc_hash128 label;
-    uint64_t times; /* choices */
+    mc_hash128 place; /* names those bytes, where the findings merge */
+    uint64_t times;   /* choices */
     bool failed;
 } mc_found;
 
@@ -33,6 +34,7 @@ typedef struct mc_findings {
     uint32_t cells;
     uint32_t count;
     uint32_t capacity;
+    bool merges; /* the bytes are known: the cells are free of all that is open beside them */
     mc_found *row;
     uint8_t *choice; /* of row i, by cell: choice[i * cells] ...; of the failed, the first one's */
     uint8_t *last;   /* of the last that failed */
