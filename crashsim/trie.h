@@ -8,10 +8,13 @@
 
 enum { MC_READ_BYTES_MAX = 1 << 17, MC_NO_NODE = 0xffffffff };
 
+/* Most nodes have one edge: the first of each is kept in it. */
 typedef struct mc_trie_node {
     mc_read read;
     bool leaf;
     uint32_t end;
+    uint32_t first_to; /* MC_NO_NODE: there is no edge */
+    mc_hash128 first_label;
 } mc_trie_node;
 
 typedef struct mc_trie_edge {
@@ -47,7 +50,7 @@ struct mc_trie {
     mc_trie_node *node;
     uint32_t node_count;
     uint32_t node_capacity;
-    mc_trie_edge *edge; /* a hash table */
+    mc_trie_edge *edge; /* a hash table, of all but the first of a node */
     size_t edge_count;
     size_t edge_capacity; /* a power of two */
     uint64_t runs;
