@@ -125,10 +125,10 @@ mc_findings *mc_trie_findings(mc_trie *trie, mc_hash128 id)
         for (size_t i = 0; i < trie->findings_capacity; i++) {
             const mc_findings *f = &trie->findings[i];
             size_t at = f->id.low & (capacity - 1);
-            while (f->row != NULL && wider[at].row != NULL) {
+            while (f->last != NULL && wider[at].last != NULL) {
                 at = (at + 1) & (capacity - 1);
             }
-            if (f->row != NULL) {
+            if (f->last != NULL) {
                 wider[at] = *f;
             }
         }
@@ -137,7 +137,7 @@ mc_findings *mc_trie_findings(mc_trie *trie, mc_hash128 id)
         trie->findings_capacity = capacity;
     }
     size_t at = id.low & (trie->findings_capacity - 1);
-    while (trie->findings[at].row != NULL && !mc_hash128_equal(trie->findings[at].id, id)) {
+    while (trie->findings[at].last != NULL && !mc_hash128_equal(trie->findings[at].id, id)) {
         at = (at + 1) & (trie->findings_capacity - 1);
     }
     return &trie->findings[at];

@@ -27,8 +27,7 @@ typedef struct mc_trie_edge {
  * bytes under all of the cells, in the read and beside it; and one for all that fail. */
 typedef struct mc_found {
     mc_hash128 label;
-    mc_hash128 place; /* names those bytes, where the findings merge */
-    uint64_t times;   /* choices */
+    uint64_t times; /* choices */
     bool failed;
 } mc_found;
 
@@ -37,7 +36,7 @@ typedef struct mc_findings {
     uint32_t cells;
     uint32_t count;
     uint32_t capacity;
-    bool merges; /* the bytes are known: the cells are free of all that is open beside them */
+    bool too_many; /* contents: there are no rows, or not all */
     mc_found *row;
     uint8_t *choice; /* of row i, by cell: choice[i * cells] ...; of the failed, the first one's */
     uint8_t *last;   /* of the last that failed */
@@ -63,7 +62,7 @@ uint32_t mc_trie_follow(const mc_trie *trie, uint32_t from, mc_hash128 label);
 uint32_t mc_trie_add_node(mc_trie *trie, mc_trie_node node);
 bool mc_trie_add_edge(mc_trie *trie, uint32_t from, mc_hash128 label, uint32_t to);
 
-/* The place of what was found under that id; one whose `row` is null is free, for the caller to
+/* The place of what was found under that id; one whose `last` is null is free, for the caller to
  * fill in. Null without memory. */
 mc_findings *mc_trie_findings(mc_trie *trie, mc_hash128 id);
 

@@ -104,10 +104,18 @@ static mc_status run_control(void *context, mc_disk *disk, mc_reads *reads, uint
     return status == MC_OK ? meet_recover(l, &outcome, error) : status;
 }
 
-static bool checks(void *context, const mc_states *states, const mc_read *read)
+static bool checks(void *context, const mc_states *states, const mc_read *read, uint64_t *from,
+                   uint64_t *to)
 {
     mc_loss_subject *s = context;
-    return mc_checked_begin(&s->checked, states, read);
+    if (!mc_checked_begin(&s->checked, states, read)) {
+        return false;
+    }
+    if (!s->checked.is_wal) { /* of a frame, all is read */
+        *from = s->checked.page_at;
+        *to = s->checked.page_at + s->checked.page_size;
+    }
+    return true;
 }
 
 static bool fails(void *context, const mc_states *states, const mc_read *read)
