@@ -36,6 +36,11 @@ typedef struct mc_subject {
     bool (*checks)(void *context, const mc_states *states, const mc_read *read, uint64_t *from,
                    uint64_t *to);
     bool (*fails)(void *context, const mc_states *states, const mc_read *read);
+    /* What spares trying all that can be there: bytes have a weight, which is a sum over them (in
+     * each half of 32 bits on its own), and what has none of the `*count` weights at `*right`
+     * fails. */
+    uint64_t (*weight)(void *context, const mc_states *states, const mc_read *read);
+    void (*weights)(void *context, const uint64_t **right, uint32_t *count);
     bool (*same)(void *context, uint32_t end, uint32_t other);
 } mc_subject;
 

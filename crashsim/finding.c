@@ -1,25 +1,13 @@
-/* finding.c: what one read can find, for the choices of the open cells that it depends on.
- *
- * Cells of one unit lie over each other, and many choices of them leave the same bytes: those are
- * one option of the unit, which counts as often as there are of them. Units are free of each other,
- * so what the read can find is every combination of their options. Options that differ only beside
- * the read are not told apart before it is known whether what is read fails its check: if it does,
- * nobody looks beside it. */
+/* finding.c: the open cells that a read depends on, and what is kept of what it can find. */
 #include "crashsim/finding.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-enum {
-    CONTENTS_MAX = 1 << 13,     /* that one read can find */
-    UNIT_CHOICES_MAX = 1 << 12, /* of the cells of one unit */
-    UNIT_OPTIONS_MAX = 256
-};
-
 static const uint64_t STATES_MAX = UINT64_C(1) << 62;
 
-static const mc_hash128 failure = {0x6661696c, 0x6661696c};
+const mc_hash128 mc_find_failure = {0x6661696c, 0x6661696c};
 
 static const mc_power_file *file_of(const mc_finder *f, const mc_read *read)
 {
@@ -50,8 +38,7 @@ mc_hash128 mc_find_label(mc_finder *f, const mc_read *read)
     return (mc_hash128){hash.low64, hash.high64};
 }
 
-/* Bytes that a cell can change: [*from, *to). */
-static void reach_of(const mc_power_cell *cell, uint64_t *from, uint64_t *to)
+void mc_find_reach(const mc_power_cell *cell, uint64_t *from, uint64_t *to)
 {
     *from = cell->alternatives > 2 ? cell->unit_from : cell->from;
     *to = cell->alternatives > 2 ? cell->unit_to : cell->to;
@@ -66,7 +53,7 @@ static bool does_not_matter(mc_finder *f, const mc_read *read, uint32_t number)
     const mc_power_cell *cell = &file->cell[number];
     uint64_t from;
     uint64_t to;
-    reach_of(cell, &from, &to);
+    mc_find_reach(cell, &from, &to);
     from = from > read->from ? from : read->from;
     to = to < read->to ? to : read->to;
     uint32_t end = file->block[(to - 1) / MC_POWER_BLOCK_BYTES + 1];
@@ -75,7 +62,7 @@ static bool does_not_matter(mc_finder *f, const mc_read *read, uint32_t number)
         const mc_power_cell *other = &file->cell[i];
         uint64_t other_from;
         uint64_t other_to;
-        reach_of(other, &other_from, &other_to);
+        mc_find_reach(other, &other_from, &other_to);
         if (i != number && other->alternatives > 1 && chosen[i] == MC_POWER_UNCHOSEN &&
             other_from < to && other_to > from) {
             return false;
@@ -112,7 +99,7 @@ bool mc_find_open_cells(mc_finder *f, const mc_read *read, uint32_t cells[MC_FIN
         const mc_power_cell *cell = &file->cell[i];
         uint64_t from;
         uint64_t to;
-        reach_of(cell, &from, &to);
+        mc_find_reach(cell, &from, &to);
         if (from >= read->to || to <= read->from || cell->alternatives == 1 ||
             f->states->choice[read->file][i] != MC_POWER_UNCHOSEN || does_not_matter(f, read, i)) {
             continue;
@@ -136,13 +123,13 @@ static bool are_mixed(const mc_finder *f, const mc_read *read, const uint32_t *c
     for (uint32_t n = 0; n < count; n++) {
         uint64_t from;
         uint64_t to;
-        reach_of(&file->cell[cells[n]], &from, &to);
+        mc_find_reach(&file->cell[cells[n]], &from, &to);
         uint32_t end = file->block[(to - 1) / MC_POWER_BLOCK_BYTES + 1];
         for (uint32_t k = file->block[from / MC_POWER_BLOCK_BYTES]; k < end; k++) {
             uint32_t i = file->by_block[k];
             uint64_t other_from;
             uint64_t other_to;
-            reach_of(&file->cell[i], &other_from, &other_to);
+            mc_find_reach(&file->cell[i], &other_from, &other_to);
             bool listed = false;
             for (uint32_t m = 0; m < count; m++) {
                 listed = listed || cells[m] == i;
@@ -174,9 +161,8 @@ static mc_found *new_row(mc_findings *found)
     return &found->row[found->count++];
 }
 
-/* A row for what is chosen now, which stands for `times` choices. All that fail have one. */
-static bool add_row(const mc_finder *f, mc_findings *found, const mc_read *read,
-                    const uint32_t *cells, mc_hash128 label, bool failed, uint64_t times)
+bool mc_find_add_row(const mc_finder *f, mc_findings *found, const mc_read *read,
+                     const uint32_t *cells, mc_hash128 label, bool failed, uint64_t times)
 {
     const uint8_t *chosen = f->states->choice[read->file];
     mc_found *row = NULL;
@@ -210,8 +196,8 @@ static bool find_each(mc_finder *f, mc_findings *found, const mc_read *read, con
     uint8_t *chosen = f->states->choice[read->file];
     if (i == found->cells) {
         bool failed = checked && f->reader->fails(f->reader->context, f->states, read);
-        mc_hash128 label = failed ? failure : mc_find_label(f, read);
-        return add_row(f, found, read, cells, label, failed, 1);
+        mc_hash128 label = failed ? mc_find_failure : mc_find_label(f, read);
+        return mc_find_add_row(f, found, read, cells, label, failed, 1);
     }
     if (chosen[cells[i]] != MC_POWER_UNCHOSEN) { /* it followed from another */
         return find_each(f, found, read, cells, i + 1, checked);
@@ -232,235 +218,6 @@ static bool find_each(mc_finder *f, mc_findings *found, const mc_read *read, con
     return ok;
 }
 
-/* ---- units ---- */
-
-/* Choices of a unit's cells that leave the same bytes. */
-typedef struct option {
-    mc_hash128 bytes;  /* names them, */
-    mc_hash128 inside; /* and those of them that are read */
-    uint64_t times;
-    uint8_t choice[MC_FIND_CELLS_MAX]; /* the first of them; by number among the unit's cells */
-} option;
-
-typedef struct unit {
-    uint32_t cell[MC_FIND_CELLS_MAX]; /* index in the file */
-    uint32_t cells;
-    option *option; /* those that are read alike side by side */
-    uint32_t options;
-    uint32_t contents; /* how many are not read alike */
-    uint32_t now;      /* the option that is chosen */
-    uint32_t first;    /* of those that are read as it is; they end before `end` */
-    uint32_t end;
-} unit;
-
-typedef struct units {
-    unit unit[MC_FIND_CELLS_MAX];
-    uint32_t count;
-} units;
-
-static void choose_option(const mc_finder *f, const mc_read *read, unit *u, uint32_t number)
-{
-    u->now = number;
-    for (uint32_t i = 0; i < u->cells; i++) {
-        f->states->choice[read->file][u->cell[i]] = u->option[number].choice[i];
-    }
-}
-
-/* The bytes that the unit's cells can change, as chosen now; `window` is what is read, and what
- * decides of it. */
-static void name_bytes(mc_finder *f, const mc_read *window, const unit *u, option *out)
-{
-    const mc_power_file *file = file_of(f, window);
-    uint8_t *bytes = f->trie->bytes;
-    uint64_t from = UINT64_MAX;
-    uint64_t to = 0;
-    for (uint32_t i = 0; i < u->cells; i++) {
-        uint64_t cell_from;
-        uint64_t cell_to;
-        reach_of(&file->cell[u->cell[i]], &cell_from, &cell_to);
-        from = cell_from < from ? cell_from : from;
-        to = cell_to > to ? cell_to : to;
-    }
-    uint64_t first = window->from > from ? window->from : from;
-    uint64_t end = window->to < to ? window->to : to;
-    mc_power_bytes(file, f->states->choice[window->file], from, to, bytes);
-    XXH128_hash_t all = XXH3_128bits(bytes, (size_t)(to - from));
-    XXH128_hash_t inside = XXH3_128bits(bytes + (first - from), (size_t)(end - first));
-    out->bytes = (mc_hash128){all.low64, all.high64};
-    out->inside = (mc_hash128){inside.low64, inside.high64};
-}
-
-/* Where an option goes: behind those that are read alike, or to the end. */
-static uint32_t place_of_option(const unit *u, const option *o)
-{
-    uint32_t at = u->options;
-    while (at > 0 && !mc_hash128_equal(u->option[at - 1].inside, o->inside)) {
-        at--;
-    }
-    return at == 0 ? u->options : at;
-}
-
-static bool add_option(unit *u, const option *o)
-{
-    for (uint32_t i = 0; i < u->options; i++) {
-        if (mc_hash128_equal(u->option[i].bytes, o->bytes)) {
-            u->option[i].times++;
-            return true;
-        }
-    }
-    if (u->options == UNIT_OPTIONS_MAX) {
-        return false;
-    }
-    uint32_t at = place_of_option(u, o);
-    u->contents +=
-        at == u->options && (at == 0 || !mc_hash128_equal(u->option[at - 1].inside, o->inside));
-    memmove(&u->option[at + 1], &u->option[at], (u->options - at) * sizeof *u->option);
-    u->option[at] = *o;
-    u->options++;
-    return true;
-}
-
-/* All choices of a unit's cells, as options. False when they are too many, or without memory. */
-static bool list_options(mc_finder *f, const mc_read *read, unit *u)
-{
-    const mc_power_file *file = file_of(f, read);
-    uint8_t *chosen = f->states->choice[read->file];
-    uint64_t choices = 1;
-    for (uint32_t i = 0; i < u->cells; i++) {
-        choices *= file->cell[u->cell[i]].alternatives;
-        if (choices > UNIT_CHOICES_MAX) {
-            return false;
-        }
-    }
-    uint32_t most = choices < UNIT_OPTIONS_MAX ? (uint32_t)choices : (uint32_t)UNIT_OPTIONS_MAX;
-    u->option = malloc((most + 1) * sizeof *u->option);
-    bool ok = u->option != NULL;
-    for (uint64_t n = 0; ok && n < choices; n++) {
-        uint64_t rest = n;
-        option o = {.times = 1};
-        for (uint32_t i = 0; i < u->cells; i++) {
-            o.choice[i] = (uint8_t)(rest % file->cell[u->cell[i]].alternatives);
-            rest /= file->cell[u->cell[i]].alternatives;
-            chosen[u->cell[i]] = o.choice[i];
-        }
-        name_bytes(f, read, u, &o);
-        ok = add_option(u, &o);
-    }
-    for (uint32_t i = 0; i < u->cells; i++) {
-        chosen[u->cell[i]] = MC_POWER_UNCHOSEN;
-    }
-    return ok;
-}
-
-static bool list_units(mc_finder *f, const mc_read *read, const uint32_t *cells, uint32_t count,
-                       units *all)
-{
-    const mc_power_file *file = file_of(f, read);
-    bool ok = true;
-    all->count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t k = 0;
-        while (k < all->count &&
-               file->cell[all->unit[k].cell[0]].unit_from != file->cell[cells[i]].unit_from) {
-            k++;
-        }
-        unit *u = &all->unit[k];
-        if (k == all->count) {
-            all->count++;
-            u->cells = 0;
-            u->options = 0;
-            u->contents = 0;
-            u->option = NULL;
-        }
-        u->cell[u->cells++] = cells[i];
-    }
-    for (uint32_t k = 0; ok && k < all->count; k++) {
-        ok = list_options(f, read, &all->unit[k]);
-    }
-    return ok;
-}
-
-/* From option `first` of a unit on, those that are read alike. */
-static void begin_content(const mc_finder *f, const mc_read *read, unit *u, uint32_t first)
-{
-    u->first = first;
-    u->end = first + 1;
-    while (u->end < u->options &&
-           mc_hash128_equal(u->option[u->end].inside, u->option[first].inside)) {
-        u->end++;
-    }
-    choose_option(f, read, u, first);
-}
-
-/* The next combination of contents; false behind the last. */
-static bool next_contents(const mc_finder *f, const mc_read *read, units *all)
-{
-    for (uint32_t k = all->count; k-- > 0;) {
-        unit *u = &all->unit[k];
-        if (u->end < u->options) {
-            begin_content(f, read, u, u->end);
-            return true;
-        }
-        begin_content(f, read, u, 0);
-    }
-    return false;
-}
-
-/* The next combination of options that are read alike. */
-static bool next_alike(const mc_finder *f, const mc_read *read, units *all)
-{
-    for (uint32_t k = all->count; k-- > 0;) {
-        unit *u = &all->unit[k];
-        if (u->now + 1 < u->end) {
-            choose_option(f, read, u, u->now + 1);
-            return true;
-        }
-        choose_option(f, read, u, u->first);
-    }
-    return false;
-}
-
-/* For how many choices the options of now stand; or with all that are read alike. */
-static uint64_t times_now(const units *all, bool alike)
-{
-    uint64_t times = 1;
-    for (uint32_t k = 0; k < all->count; k++) {
-        const unit *u = &all->unit[k];
-        uint64_t of_unit = u->option[u->now].times;
-        for (uint32_t i = u->first; alike && i < u->end; i++) {
-            of_unit += i == u->now ? 0 : u->option[i].times;
-        }
-        times *= of_unit;
-    }
-    return times;
-}
-
-/* Every combination of options. `found` says so if they are too many. */
-static bool find_by_units(mc_finder *f, mc_findings *found, const mc_read *read,
-                          const uint32_t *cells, units *all, bool checked)
-{
-    uint64_t contents = 1;
-    for (uint32_t k = 0; k < all->count && contents <= CONTENTS_MAX; k++) {
-        contents *= all->unit[k].contents;
-        begin_content(f, read, &all->unit[k], 0);
-    }
-    bool ok = true;
-    found->too_many = contents > CONTENTS_MAX;
-    for (bool more = !found->too_many; ok && more && !found->too_many;
-         more = next_contents(f, read, all)) {
-        bool failed = checked && f->reader->fails(f->reader->context, f->states, read);
-        mc_hash128 label = failed ? failure : mc_find_label(f, read);
-        do {
-            ok = add_row(f, found, read, cells, label, failed, times_now(all, failed));
-            found->too_many = found->count > CONTENTS_MAX;
-        } while (ok && !failed && !found->too_many && next_alike(f, read, all));
-    }
-    for (uint32_t i = 0; i < found->cells; i++) {
-        f->states->choice[read->file][cells[i]] = MC_POWER_UNCHOSEN;
-    }
-    return ok;
-}
-
 /* Names all that decides what a read can find, and whether that fails a check: what was found
  * before, what lies under the cells, and every cell there and around, with its choice if it has
  * one. */
@@ -477,7 +234,7 @@ static mc_hash128 id_of_read(mc_finder *f, const mc_read *read, const uint32_t *
     for (uint32_t i = 0; i < count; i++) {
         uint64_t cell_from;
         uint64_t cell_to;
-        reach_of(&file->cell[cells[i]], &cell_from, &cell_to);
+        mc_find_reach(&file->cell[cells[i]], &cell_from, &cell_to);
         from = cell_from < from ? cell_from : from;
         to = cell_to > to ? cell_to : to;
     }
@@ -529,23 +286,13 @@ static bool fill(mc_finder *f, mc_findings *found, const mc_read *read, const ui
     window.to = window.to > read->to ? window.to : read->to;
     if (chained || are_mixed(f, read, cells, found->cells)) {
         uint64_t choices = 1;
-        for (uint32_t i = 0; i < found->cells && choices <= CONTENTS_MAX; i++) {
+        for (uint32_t i = 0; i < found->cells && choices <= MC_FIND_CONTENTS_MAX; i++) {
             choices *= file_of(f, read)->cell[cells[i]].alternatives;
         }
-        found->too_many = choices > CONTENTS_MAX;
+        found->too_many = choices > MC_FIND_CONTENTS_MAX;
         return found->too_many || find_each(f, found, read, cells, 0, checked);
     }
-    units *all = malloc(sizeof *all);
-    if (all == NULL) {
-        return false;
-    }
-    found->too_many = !list_units(f, &window, cells, found->cells, all);
-    bool ok = found->too_many || find_by_units(f, found, read, cells, all, checked);
-    for (uint32_t k = 0; k < all->count; k++) {
-        free(all->unit[k].option);
-    }
-    free(all);
-    return ok;
+    return mc_find_by_units(f, found, read, &window, cells, checked);
 }
 
 mc_findings *mc_find(mc_finder *f, const mc_read *read, const uint32_t *cells, uint32_t count)

@@ -124,6 +124,19 @@ static bool fails(void *context, const mc_states *states, const mc_read *read)
     return mc_checked_fails(&s->checked, states, read);
 }
 
+static uint64_t weight(void *context, const mc_states *states, const mc_read *read)
+{
+    mc_loss_subject *s = context;
+    return mc_checked_weight(&s->checked, states, read);
+}
+
+static void weights(void *context, const uint64_t **right, uint32_t *count)
+{
+    mc_loss_subject *s = context;
+    *right = s->checked.weight;
+    *count = s->checked.weight_count;
+}
+
 static bool same_end(void *context, uint32_t a, uint32_t b)
 {
     const mc_loss_subject *s = context;
@@ -150,6 +163,8 @@ mc_status mc_loss_walk(mc_loss *l, mc_loss_subject *s,
                               .run = run_control,
                               .checks = checks,
                               .fails = fails,
+                              .weight = weight,
+                              .weights = weights,
                               .same = same_end,
                               .around = l->j->history.page_size + MC_CHECKED_BESIDE_PAGE};
     }
