@@ -229,7 +229,11 @@ static mc_status walk_settled(walking *w, uint32_t from, const mc_read *read)
 static mc_status walk_node(walking *w, uint32_t number)
 {
     mc_trie_node n = w->walk->trie->node[number];
+    if (w->walk->leaves_left == 0) {
+        return w->walk->unresolved(w->walk->context, w->error);
+    }
     if (n.leaf) {
+        w->walk->leaves_left--;
         return w->walk->leaf(w->walk->context, n.end, w->error);
     }
     if (w->depth == w->capacity) {

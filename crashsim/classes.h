@@ -55,12 +55,14 @@ typedef struct mc_walk {
     mc_trie *trie;
     const mc_subject *reader;
     mc_states *states;
-    mc_disk *disk;      /* shows states to the reader; file numbers as those of `states` */
-    bool *shown;        /* by file: it holds that already, but for what lies under cells */
-    uint64_t runs_left; /* of the reader; at 0, what the trie does not know stays unresolved */
+    mc_disk *disk;        /* shows states to the reader; file numbers as those of `states` */
+    bool *shown;          /* by file: it holds that already, but for what lies under cells */
+    uint64_t runs_left;   /* of the reader; at 0, what the trie does not know stays unresolved */
+    uint64_t leaves_left; /* at 0, all that was not walked yet does */
     /* A class: its end, the states of it being those of `states` now. */
     mc_status (*leaf)(void *context, uint32_t end, mc_error *error);
-    /* States that were not resolved: too many choices in one read, or no runs left. */
+    /* States that were not resolved: too many contents in one read, or nothing left of the
+     * above. */
     mc_status (*unresolved)(void *context, mc_error *error);
     void *context;
     mc_reads reads; /* working memory, as the rest */

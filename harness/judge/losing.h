@@ -91,7 +91,8 @@ typedef struct mc_loss {
     mc_loss_subject subject[MC_LOSS_SUBJECTS];
     mc_crash crash;
     char choice[2 * MC_CHOICE_MAX];
-    uint64_t runs_left;  /* for this crash point */
+    uint64_t runs_left;    /* for this crash point */
+    uint64_t classes_left; /* for all so far: what one crash point does not need, later ones may */
     mc_shares point;     /* what came of the present crash point */
     mc_shares *adding;   /* where states are counted: the layout's */
     mc_idmap proved;     /* what came out of which ends, and was run */

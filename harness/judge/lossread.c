@@ -173,12 +173,14 @@ mc_status mc_loss_walk(mc_loss *l, mc_loss_subject *s,
                  .states = &l->states,
                  .disk = &l->j->trace.base,
                  .runs_left = l->runs_left,
+                 .leaves_left = l->classes_left,
                  .shown = l->shown,
                  .leaf = leaf,
                  .unresolved = unresolved,
                  .context = s};
     mc_status status = mc_classes_walk(&w, error);
     l->runs_left = w.runs_left;
+    l->classes_left = w.leaves_left;
     mc_reads_free(&w.reads);
     return status;
 }
