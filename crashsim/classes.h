@@ -28,12 +28,19 @@ typedef struct mc_subject {
     mc_status (*run)(void *context, mc_disk *disk, mc_reads *reads, uint32_t *end, mc_error *error);
     /* A reader that checks what it reads, and when that fails looks at nothing more of it, does the
      * same for all that fails. Null, or: can that be in this read, and do these bytes of it fail?
+     * `*from` and `*to` come as the read's, and leave as those of all bytes that decide it.
      * All that do are one class. The reader is run on two of them, which must end the same.
      * `around`: so many bytes before and behind the read the check may look at, and at what lies
      * further in front only if that was read. */
     uint32_t around;
-    bool (*checks)(void *context, const mc_states *states, const mc_read *read);
+    bool (*checks)(void *context, const mc_states *states, const mc_read *read, uint64_t *from,
+                   uint64_t *to);
     bool (*fails)(void *context, const mc_states *states, const mc_read *read);
+    /* What spares trying all that can be there: bytes have a weight, which is a sum over them (in
+     * each half of 32 bits on its own), and what has none of the `*count` weights at `*right`
+     * fails. */
+    uint64_t (*weight)(void *context, const mc_states *states, const mc_read *read);
+    void (*weights)(void *context, const uint64_t **right, uint32_t *count);
     bool (*same)(void *context, uint32_t end, uint32_t other);
 } mc_subject;
 
@@ -48,12 +55,14 @@ typedef struct mc_walk {
     mc_trie *trie;
     const mc_subject *reader;
     mc_states *states;
-    mc_disk *disk;      /* shows states to the reader; file numbers as those of `states` */
-    bool *shown;        /* by file: it holds that already, but for what lies under cells */
-    uint64_t runs_left; /* of the reader; at 0, what the trie does not know stays unresolved */
+    mc_disk *disk;        /* shows states to the reader; file numbers as those of `states` */
+    bool *shown;          /* by file: it holds that already, but for what lies under cells */
+    uint64_t runs_left;   /* of the reader; at 0, what the trie does not know stays unresolved */
+    uint64_t leaves_left; /* at 0, all that was not walked yet does */
     /* A class: its end, the states of it being those of `states` now. */
     mc_status (*leaf)(void *context, uint32_t end, mc_error *error);
-    /* States that were not resolved: too many choices in one read, or no runs left. */
+    /* States that were not resolved: too many contents in one read, or nothing left of the
+     * above. */
     mc_status (*unresolved)(void *context, mc_error *error);
     void *context;
     mc_reads reads; /* working memory, as the rest */

@@ -44,6 +44,7 @@ void mc_states_count_file(const mc_states *states, uint32_t number, mpz_t count)
     const mc_power_file *file = &states->file[number];
     const uint8_t *chosen = states->choice[number];
     unsigned long twos = 0;
+    unsigned long product = 1;
     mpz_set_ui(count, 1);
     for (uint32_t i = 0; i < file->cell_count;) {
         uint32_t write = file->cell[i].write;
@@ -57,8 +58,12 @@ void mc_states_count_file(const mc_states *states, uint32_t number, mpz_t count)
             }
             open++;
             if (cell->alternatives > 2) {
-                mpz_mul_ui(count, count, cell->alternatives);
+                product *= cell->alternatives;
                 open--;
+            }
+            if (product > UINT32_MAX / 4) {
+                mpz_mul_ui(count, count, product);
+                product = 1;
             }
         }
         if (linear) {
@@ -67,6 +72,7 @@ void mc_states_count_file(const mc_states *states, uint32_t number, mpz_t count)
             twos += open;
         }
     }
+    mpz_mul_ui(count, count, product);
     mpz_mul_2exp(count, count, twos);
 }
 

@@ -72,6 +72,10 @@ uint64_t mc_trie_leaves(const mc_trie *trie)
 
 uint32_t mc_trie_follow(const mc_trie *trie, uint32_t from, mc_hash128 label)
 {
+    const mc_trie_node *n = &trie->node[from];
+    if (n->first_to == MC_NO_NODE || mc_hash128_equal(n->first_label, label)) {
+        return n->first_to;
+    }
     const mc_trie_edge *e = &trie->edge[place_of(trie, from, label)];
     return e->from == MC_NO_NODE ? (uint32_t)MC_NO_NODE : e->to;
 }
@@ -87,6 +91,7 @@ uint32_t mc_trie_add_node(mc_trie *trie, mc_trie_node n)
         trie->node = moved;
         trie->node_capacity = capacity;
     }
+    n.first_to = MC_NO_NODE;
     trie->node[trie->node_count] = n;
     trie->leaves += n.leaf;
     return trie->node_count++;
@@ -94,6 +99,12 @@ uint32_t mc_trie_add_node(mc_trie *trie, mc_trie_node n)
 
 bool mc_trie_add_edge(mc_trie *trie, uint32_t from, mc_hash128 label, uint32_t to)
 {
+    mc_trie_node *n = &trie->node[from];
+    if (n->first_to == MC_NO_NODE) {
+        n->first_to = to;
+        n->first_label = label;
+        return true;
+    }
     if (2 * (trie->edge_count + 1) > trie->edge_capacity &&
         !more_edges(trie, trie->edge_capacity * 2)) {
         return false;
@@ -114,10 +125,10 @@ mc_findings *mc_trie_findings(mc_trie *trie, mc_hash128 id)
         for (size_t i = 0; i < trie->findings_capacity; i++) {
             const mc_findings *f = &trie->findings[i];
             size_t at = f->id.low & (capacity - 1);
-            while (f->row != NULL && wider[at].row != NULL) {
+            while (f->last != NULL && wider[at].last != NULL) {
                 at = (at + 1) & (capacity - 1);
             }
-            if (f->row != NULL) {
+            if (f->last != NULL) {
                 wider[at] = *f;
             }
         }
@@ -126,7 +137,7 @@ mc_findings *mc_trie_findings(mc_trie *trie, mc_hash128 id)
         trie->findings_capacity = capacity;
     }
     size_t at = id.low & (trie->findings_capacity - 1);
-    while (trie->findings[at].row != NULL && !mc_hash128_equal(trie->findings[at].id, id)) {
+    while (trie->findings[at].last != NULL && !mc_hash128_equal(trie->findings[at].id, id)) {
         at = (at + 1) & (trie->findings_capacity - 1);
     }
     return &trie->findings[at];

@@ -8,10 +8,13 @@
 
 enum { MC_READ_BYTES_MAX = 1 << 17, MC_NO_NODE = 0xffffffff };
 
+/* Most nodes have one edge: the first of each is kept in it. */
 typedef struct mc_trie_node {
     mc_read read;
     bool leaf;
     uint32_t end;
+    uint32_t first_to; /* MC_NO_NODE: there is no edge */
+    mc_hash128 first_label;
 } mc_trie_node;
 
 typedef struct mc_trie_edge {
@@ -20,8 +23,8 @@ typedef struct mc_trie_edge {
     mc_hash128 label;
 } mc_trie_edge;
 
-/* What one read can find, for the choices of its open cells: one row for each choice, but one for
- * all that fail. */
+/* What one read can find, for the choices of its open cells: one row for all that leave the same
+ * bytes under all of the cells, in the read and beside it; and one for all that fail. */
 typedef struct mc_found {
     mc_hash128 label;
     uint64_t times; /* choices */
@@ -33,6 +36,7 @@ typedef struct mc_findings {
     uint32_t cells;
     uint32_t count;
     uint32_t capacity;
+    bool too_many; /* contents: there are no rows, or not all */
     mc_found *row;
     uint8_t *choice; /* of row i, by cell: choice[i * cells] ...; of the failed, the first one's */
     uint8_t *last;   /* of the last that failed */
@@ -45,7 +49,7 @@ struct mc_trie {
     mc_trie_node *node;
     uint32_t node_count;
     uint32_t node_capacity;
-    mc_trie_edge *edge; /* a hash table */
+    mc_trie_edge *edge; /* a hash table, of all but the first of a node */
     size_t edge_count;
     size_t edge_capacity; /* a power of two */
     uint64_t runs;
@@ -58,7 +62,7 @@ uint32_t mc_trie_follow(const mc_trie *trie, uint32_t from, mc_hash128 label);
 uint32_t mc_trie_add_node(mc_trie *trie, mc_trie_node node);
 bool mc_trie_add_edge(mc_trie *trie, uint32_t from, mc_hash128 label, uint32_t to);
 
-/* The place of what was found under that id; one whose `row` is null is free, for the caller to
+/* The place of what was found under that id; one whose `last` is null is free, for the caller to
  * fill in. Null without memory. */
 mc_findings *mc_trie_findings(mc_trie *trie, mc_hash128 id);
 

@@ -26,6 +26,12 @@ void mc_report_bench(const mc_bench *bench, FILE *out)
                       row->states_per_second, row->ratio);
         (void)fprintf(out, " %10.1f\n", (double)row->peak_rss_bytes / 1048576);
     }
+    const mc_bench_two_jobs *j = &bench->jobs;
+    (void)fprintf(out,
+                  "two jobs: %.2f times one by the clock (%.2f and %.2f s), %.2f by processor "
+                  "time%s\n",
+                  j->ratio, j->one_seconds, j->two_seconds, j->ratio_cpu,
+                  j->busy ? "; the machine was busy: the clock is not to be believed" : "");
 }
 
 char *mc_report_bench_json(const mc_bench *bench)
@@ -42,9 +48,14 @@ char *mc_report_bench_json(const mc_bench *bench)
                              "ratio_to_baseline", round(row->ratio * 100) / 100, "peak_rss_bytes",
                              (json_int_t)row->peak_rss_bytes));
     }
-    json_t *root = json_pack("{s:s,s:s,s:i,s:o,s:I}", "schema", "midcommit/bench/1", "sqlite",
-                             sqlite3_libversion(), "cores", 1, "paths", paths, "peak_rss_bytes",
-                             (json_int_t)peak_of(bench));
+    const mc_bench_two_jobs *j = &bench->jobs;
+    json_t *jobs = json_pack("{s:f,s:f,s:f,s:f,s:f,s:f,s:b}", "one_seconds", j->one_seconds,
+                             "two_seconds", j->two_seconds, "one_cpu_seconds", j->one_cpu_seconds,
+                             "two_cpu_seconds", j->two_cpu_seconds, "ratio", j->ratio, "ratio_cpu",
+                             j->ratio_cpu, "busy", j->busy);
+    json_t *root = json_pack("{s:s,s:s,s:i,s:o,s:o,s:I}", "schema", "midcommit/bench/1", "sqlite",
+                             sqlite3_libversion(), "cores", 1, "paths", paths, "two_jobs", jobs,
+                             "peak_rss_bytes", (json_int_t)peak_of(bench));
     char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
     json_decref(root);
     return text;

@@ -152,15 +152,51 @@ static bool begin_record(mc_checked *c, const mc_states *states, const mc_read *
            list_checksums(c, states, read->file, c->page_at + c->page_size);
 }
 
+static void list_weights(mc_checked *c)
+{
+    c->weight_count = 0;
+    if (c->is_wal) {
+        c->weight[c->weight_count++] = 0;
+    }
+    for (uint32_t i = 0; i < c->checksum_count; i++) {
+        bool again = false;
+        for (uint32_t k = 0; k < c->weight_count; k++) {
+            again = again || c->weight[k] == c->checksum[i];
+        }
+        if (!again) {
+            c->weight[c->weight_count++] = c->checksum[i];
+        }
+    }
+}
+
 bool mc_checked_begin(mc_checked *c, const mc_states *states, const mc_read *read)
 {
     const char *role = mc_file_role(c->trace, read->file);
     c->is_wal = strcmp(role, "wal") == 0;
     c->checksum_count = 0;
-    if (c->is_wal) {
-        return begin_frame(c, states, read);
+    bool ok = c->is_wal ? begin_frame(c, states, read)
+                        : strcmp(role, "journal") == 0 && begin_record(c, states, read);
+    list_weights(c);
+    return ok;
+}
+
+uint64_t mc_checked_weight(mc_checked *c, const mc_states *states, const mc_read *read)
+{
+    enum { SALT_AT = 8, CHECKSUM_AT = 16 };
+    const mc_power_file *file = &states->file[read->file];
+    const uint8_t *chosen = states->choice[read->file];
+    if (!c->is_wal) {
+        mc_power_bytes(file, chosen, c->page_at, c->page_at + c->page_size, c->page);
+        return mc_journal_checksum(c->nonce, c->page, c->page_size);
     }
-    return strcmp(role, "journal") == 0 && begin_record(c, states, read);
+    uint8_t *frame = c->bytes + read->from;
+    uint32_t sum[] = {c->wal.checksum[0], c->wal.checksum[1]};
+    mc_power_bytes(file, chosen, read->from, read->to, frame);
+    mc_wal_checksum(c->wal.big_endian, frame, SALT_AT, sum);
+    mc_wal_checksum(c->wal.big_endian, frame + MC_WAL_FRAME_HEADER_BYTES, c->page_size, sum);
+    sum[0] -= mc_bytes_get_be32(frame + CHECKSUM_AT);
+    sum[1] -= mc_bytes_get_be32(frame + CHECKSUM_AT + 4);
+    return (uint64_t)sum[1] << 32 | sum[0];
 }
 
 bool mc_checked_fails(mc_checked *c, const mc_states *states, const mc_read *read)

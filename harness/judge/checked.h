@@ -24,6 +24,8 @@ typedef struct mc_checked {
     uint64_t page_at;                    /* where the record's page begins */
     uint32_t checksum[MC_CHECKSUMS_MAX]; /* all that can be written behind the record */
     uint32_t checksum_count;
+    uint64_t weight[MC_CHECKSUMS_MAX]; /* that the read has if it does not fail, each once */
+    uint32_t weight_count;
     uint8_t page[MC_PAGE_SIZE_MAX];
     uint8_t *bytes; /* working memory */
     size_t capacity;
@@ -35,5 +37,10 @@ bool mc_checked_begin(mc_checked *checked, const mc_states *states, const mc_rea
 
 /* As chosen now, does that fail the check, whatever checksum may lie behind it? */
 bool mc_checked_fails(mc_checked *checked, const mc_states *states, const mc_read *read);
+
+/* Both checksums are linear: that of a frame in its words, modulo 2^32 (wal.c walChecksumBytes:
+ * sums of words and of sums), that of a record in the bytes that it takes (pager.c pager_cksum).
+ * What the read has as chosen now, less the checksum beside it if that is read, too. */
+uint64_t mc_checked_weight(mc_checked *checked, const mc_states *states, const mc_read *read);
 
 #endif

@@ -53,6 +53,8 @@ typedef struct mc_known_split {
     uint32_t count;
     mpz_t rest;
     bool exact;
+    bool found; /* a state of the rest, and that all of it comes out as `outcome` */
+    mc_outcome outcome;
 } mc_known_split;
 
 typedef struct mc_known_layout {
@@ -89,7 +91,8 @@ typedef struct mc_loss {
     mc_loss_subject subject[MC_LOSS_SUBJECTS];
     mc_crash crash;
     char choice[2 * MC_CHOICE_MAX];
-    uint64_t runs_left;  /* for this crash point */
+    uint64_t runs_left;    /* for this crash point */
+    uint64_t classes_left; /* for all so far: what one crash point does not need, later ones may */
     mc_shares point;     /* what came of the present crash point */
     mc_shares *adding;   /* where states are counted: the layout's */
     mc_idmap proved;     /* what came out of which ends, and was run */
@@ -113,8 +116,8 @@ typedef struct mc_loss {
     mc_loss_subject *nested; /* whose refusal the control is asked about */
     mc_outcome refused;
     const mc_end *to_pick; /* when a row is added, choices are to make snapshot `picked`; or null */
-    uint32_t picked;
-    const mc_end *alike; /* the end of a class of which every state came out the same, or null */
+    uint32_t picked;       /* or MC_NO_SNAPSHOT: none */
+    const mc_end *alike;   /* the end of a class of which every state came out the same, or null */
 } mc_loss;
 
 mc_status mc_loss_no_memory(mc_error *error);

@@ -8,7 +8,11 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { RUNS_DEFAULT = 20000 }; /* of SQLite, for one crash point */
+/* For one crash point. */
+enum {
+    RUNS_DEFAULT = 20000,  /* of SQLite */
+    CLASSES_DEFAULT = 4000 /* that are walked, met before or not */
+};
 
 mc_status mc_loss_no_memory(mc_error *error)
 {
@@ -110,14 +114,19 @@ static mc_status walk_layout(mc_loss *l, const mpz_t total, mc_error *error)
         status = mc_fail(error, MC_IO, "classes", "power: the classes at %zu do not add up",
                          l->crash.point);
     }
-    for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
+    /* Where the control was not walked to the end, nobody is: importers have no limit of their own.
+     */
+    uint64_t left = l->classes_left;
+    for (uint32_t i = 0; status == MC_OK && left > 0 && i < j->importers->count; i++) {
         mc_importer_kind kind = j->importers->chosen[i].kind;
         if (kind == MC_IMPORTER_REJECT || kind == MC_IMPORTER_ABANDON) {
             l->ends_at[0] = UINT32_MAX;
+            l->classes_left = UINT64_MAX;
             status = mc_loss_walk(l, &l->subject[i], mc_loss_field_leaf, mc_loss_leave_unresolved,
                                   error);
         }
     }
+    l->classes_left = left;
     return status;
 }
 
@@ -147,6 +156,13 @@ static mc_status add_layout(mc_loss *l, const mc_known_layout *known, mc_error *
     return MC_OK;
 }
 
+static void free_layout(mc_known_layout *layout)
+{
+    mc_loss_free_shares(&layout->came);
+    free(layout->came.share);
+    mpz_clears(layout->total, layout->lost, NULL);
+}
+
 static mc_status judge_layout(mc_loss *l, mc_error *error)
 {
     mc_hash128 id = peek(l);
@@ -155,10 +171,6 @@ static mc_status judge_layout(mc_loss *l, mc_error *error)
         return add_layout(l, &l->layout[index], error);
     }
     index = l->layout_count;
-    if (!mc_loss_grow((void **)&l->layout, index, &l->layout_capacity, sizeof *l->layout) ||
-        !mc_idmap_put(&l->seen, id, index)) {
-        return mc_loss_no_memory(error);
-    }
     mc_status status = lay(l, error);
     if (status != MC_OK) {
         return status;
@@ -172,8 +184,21 @@ static mc_status judge_layout(mc_loss *l, mc_error *error)
     status = walk_layout(l, known.total, error);
     mpz_set(known.lost, l->layout_lost);
     known.classes = l->layout_classes;
-    l->layout[l->layout_count++] = known;
-    return status == MC_OK ? add_layout(l, &known, error) : status;
+    status = status == MC_OK ? add_layout(l, &known, error) : status;
+    /* One that there was no room for may be walked to its end at a later crash point. */
+    bool kept = status == MC_OK && l->classes_left > 0;
+    if (kept &&
+        (!mc_loss_grow((void **)&l->layout, index, &l->layout_capacity, sizeof *l->layout) ||
+         !mc_idmap_put(&l->seen, id, index))) {
+        status = mc_loss_no_memory(error);
+        kept = false;
+    }
+    if (kept) {
+        l->layout[l->layout_count++] = known;
+    } else {
+        free_layout(&known);
+    }
+    return status;
 }
 
 static mc_status judge_point(mc_loss *l, mc_error *error)
@@ -184,7 +209,9 @@ static mc_status judge_point(mc_loss *l, mc_error *error)
     mpz_set_ui(l->point_lost, 0);
     l->point_classes = 0;
     l->digits = 0;
-    l->runs_left = l->j->options->budget > 0 ? l->j->options->budget : RUNS_DEFAULT;
+    uint64_t budget = l->j->options->budget;
+    l->runs_left = budget > 0 ? budget : RUNS_DEFAULT;
+    l->classes_left += budget > 0 ? budget : CLASSES_DEFAULT;
     mc_status status;
     do {
         status = judge_layout(l, error);
@@ -322,9 +349,7 @@ static void close_loss(mc_loss *l)
     free(l->split);
     free(l->point.share);
     for (uint32_t i = 0; i < l->layout_count; i++) {
-        mc_loss_free_shares(&l->layout[i].came);
-        free(l->layout[i].came.share);
-        mpz_clears(l->layout[i].total, l->layout[i].lost, NULL);
+        free_layout(&l->layout[i]);
     }
     free(l->layout);
     mc_idmap_free(&l->seen);

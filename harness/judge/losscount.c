@@ -111,47 +111,6 @@ static bool is_proved(mc_loss *l, const mc_share *s, bool *known)
     return *known || mc_idmap_put(&l->proved, id, 0);
 }
 
-/* Adds states to what came of the layout. What is new is run, with the choices of now. */
-static mc_status add_share(mc_loss *l, const mc_share *what, const mpz_t states, mc_error *error)
-{
-    bool added;
-    mc_share *s = mc_loss_row(l->adding, what, &added);
-    l->layout_classes += what->who == MC_LOSS_CONTROL;
-    if (s == NULL) {
-        return mc_loss_no_memory(error);
-    }
-    mpz_add(s->states, s->states, states);
-    s->classes++;
-    if (!added) {
-        return MC_OK;
-    }
-    if (l->to_pick != NULL) {
-        (void)mc_lazy_pick(l->lazy, &l->states, l->to_pick, l->picked);
-    }
-    char cells[MC_CHOICE_MAX];
-    mc_loss_name_cells(l, cells);
-    s->choice = strdup(cells);
-    if (s->choice == NULL) {
-        return mc_loss_no_memory(error);
-    }
-    mc_share ran = *s;
-    bool known;
-    mc_status status = is_proved(l, s, &known) ? MC_OK : mc_loss_no_memory(error);
-    if (status != MC_OK || known) {
-        return status;
-    }
-    status = run_state(l, s->who, &ran.outcome, error);
-    if (status == MC_OK && !is_same(s, &ran)) {
-        char state[MC_STATE_ID_MAX];
-        mc_loss_name_state(l, s->choice);
-        mc_judging_state_id(l->j, &l->crash, state, sizeof state);
-        return mc_fail(error, MC_IO, "class", "%s: a class said otherwise than this state of it",
-                       state);
-    }
-    s->outcome = ran.outcome;
-    return status;
-}
-
 /* Choices that make no snapshot up to the one in flight: all there, nothing there, then by chance
  * that is the same in every run. False when none was found. */
 static mc_status pick_rest(mc_loss *l, const mc_end *end, bool *found, mc_error *error)
@@ -172,6 +131,62 @@ static mc_status pick_rest(mc_loss *l, const mc_end *end, bool *found, mc_error 
         }
     }
     return MC_OK;
+}
+
+/* Makes the choices that the present row is about. */
+static mc_status make_choices(mc_loss *l, mc_error *error)
+{
+    bool found = true;
+    mc_status status = MC_OK;
+    if (l->to_pick != NULL && l->picked == MC_NO_SNAPSHOT) {
+        status = pick_rest(l, l->to_pick, &found, error);
+        assert(status != MC_OK || found);
+    } else if (l->to_pick != NULL) {
+        (void)mc_lazy_pick(l->lazy, &l->states, l->to_pick, l->picked);
+    }
+    return status;
+}
+
+/* Adds states to what came of the layout. What is new is run, with the choices of now. */
+static mc_status add_share(mc_loss *l, const mc_share *what, const mpz_t states, mc_error *error)
+{
+    bool added;
+    mc_share *s = mc_loss_row(l->adding, what, &added);
+    l->layout_classes += what->who == MC_LOSS_CONTROL;
+    if (s == NULL) {
+        return mc_loss_no_memory(error);
+    }
+    mpz_add(s->states, s->states, states);
+    s->classes++;
+    if (!added) {
+        return MC_OK;
+    }
+    mc_status status = make_choices(l, error);
+    if (status != MC_OK) {
+        return status;
+    }
+    char cells[MC_CHOICE_MAX];
+    mc_loss_name_cells(l, cells);
+    s->choice = strdup(cells);
+    if (s->choice == NULL) {
+        return mc_loss_no_memory(error);
+    }
+    mc_share ran = *s;
+    bool known;
+    status = is_proved(l, s, &known) ? MC_OK : mc_loss_no_memory(error);
+    if (status != MC_OK || known) {
+        return status;
+    }
+    status = run_state(l, s->who, &ran.outcome, error);
+    if (status == MC_OK && !is_same(s, &ran)) {
+        char state[MC_STATE_ID_MAX];
+        mc_loss_name_state(l, s->choice);
+        mc_judging_state_id(l->j, &l->crash, state, sizeof state);
+        return mc_fail(error, MC_IO, "class", "%s: a class said otherwise than this state of it",
+                       state);
+    }
+    s->outcome = ran.outcome;
+    return status;
 }
 
 /* The outcome of an image that is no snapshot by its pages: SQLite is asked once for each of an
@@ -220,10 +235,11 @@ void mc_loss_free_splits(mc_loss *l)
     mc_idmap_free(&l->splits);
 }
 
-static mc_hash128 id_of_split(const mc_loss *l, const mc_loss_subject *s)
+/* `end` is what the subject `who` comes to, by its number; main as it is has neither. */
+static mc_hash128 id_of_split(const mc_loss *l, uint32_t who, uint32_t end)
 {
-    uint64_t who[] = {s->who, l->ends_at[s->who == MC_LOSS_CONTROL ? 0 : 1], l->crash.begun};
-    XXH128_hash_t id = XXH3_128bits(who, sizeof who);
+    uint64_t facts[] = {who, end, l->crash.begun};
+    XXH128_hash_t id = XXH3_128bits(facts, sizeof facts);
     for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
         uint16_t f = l->j->main_slot[d];
         uint64_t file[] = {id.low64, id.high64, l->laid[f].id.low, l->laid[f].id.high};
@@ -234,12 +250,29 @@ static mc_hash128 id_of_split(const mc_loss *l, const mc_loss_subject *s)
     return (mc_hash128){id.low64, id.high64};
 }
 
-/* mc_lazy_share at the end where the walk is now, from memory if it was asked before. */
+/* What becomes of the rest. */
+static mc_status judge_rest(mc_loss *l, mc_loss_subject *s, const mc_end *end,
+                            mc_known_split *split, mc_error *error)
+{
+    mc_status status = pick_rest(l, end, &split->found, error);
+    if (status == MC_OK && split->found) {
+        status = outcome_of_rest(l, s, end, &split->outcome, error);
+        /* A dump may say of one that it is a snapshot after all; not of the others. */
+        split->found =
+            split->outcome.kind != MC_OUTCOME_SNAPSHOT || mpz_cmp_ui(split->rest, 1) == 0;
+    }
+    mc_states_bring_back(&l->states);
+    return status;
+}
+
+/* mc_lazy_share at the end where the walk is now, from memory if it was asked before. Without a
+ * subject, of main as it is. The choices of now were kept, and are as before. */
 static const mc_known_split *split_up(mc_loss *l, mc_loss_subject *s, const mc_end *end,
                                       mc_error *error)
 {
     enum { SPLITS_MAX = 1 << 14 };
-    mc_hash128 id = id_of_split(l, s);
+    uint32_t who = s == NULL ? (uint32_t)MC_LOSS_SUBJECTS : s->who;
+    mc_hash128 id = id_of_split(l, who, s == NULL ? 0 : l->ends_at[who == MC_LOSS_CONTROL ? 0 : 1]);
     uint32_t index;
     if (mc_idmap_get(&l->splits, id, &index)) {
         return &l->split[index];
@@ -262,26 +295,31 @@ static const mc_known_split *split_up(mc_loss *l, mc_loss_subject *s, const mc_e
         mpz_init_set(split.match[k], l->match[k]);
     }
     mpz_init_set(split.rest, l->rest);
-    l->split[l->split_count] = split;
-    return &l->split[l->split_count++];
+    mc_known_split *kept = &l->split[l->split_count++];
+    *kept = split;
+    if (s != NULL && split.exact && mpz_sgn(split.rest) > 0 &&
+        judge_rest(l, s, end, kept, error) != MC_OK) {
+        return NULL;
+    }
+    return kept;
 }
 
 /* Shares the states of a class out between the outcomes of its image. */
 static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, take_fn take,
                            mc_error *error)
 {
+    mc_states_keep(&l->states);
     const mc_known_split *known = split_up(l, s, end, error);
     if (known == NULL) {
         return error->status;
     }
-    mc_known_split split = *known; /* the table may move */
+    mc_known_split split = *known; /* the table may move, or be emptied when the rest is taken */
     mpz_t others;
     mpz_t states;
     bool any = false;
     mc_status status = MC_OK;
     mpz_inits(others, states, NULL);
     count_others(l, others);
-    mc_states_keep(&l->states);
     for (uint32_t k = 0; status == MC_OK && k < split.count; k++) {
         if (mpz_sgn(split.match[k]) > 0) {
             any = true;
@@ -291,23 +329,16 @@ static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, ta
             l->to_pick = end;
             l->picked = k;
             status = take(l, s, &outcome, states, error);
-            l->to_pick = NULL;
             mc_states_bring_back(&l->states);
         }
     }
     if (status == MC_OK && mpz_sgn(split.rest) > 0) {
-        bool found = false;
-        mc_outcome outcome;
         mpz_mul(states, split.rest, others);
-        status = split.exact ? pick_rest(l, end, &found, error) : MC_OK;
-        if (status == MC_OK && found) {
-            status = outcome_of_rest(l, s, end, &outcome, error);
-            /* A dump may say of one that it is a snapshot after all; not of the others. */
-            found = outcome.kind != MC_OUTCOME_SNAPSHOT || mpz_cmp_ui(split.rest, 1) == 0;
-        }
-        if (status == MC_OK && found) {
+        if (split.found) {
+            l->to_pick = end;
+            l->picked = MC_NO_SNAPSHOT;
             l->alike = any ? NULL : end;
-            status = take(l, s, &outcome, states, error);
+            status = take(l, s, &split.outcome, states, error);
             l->alike = NULL;
         } else if (s->who == MC_LOSS_CONTROL) {
             mpz_add(l->layout_lost, l->layout_lost, states);
@@ -315,6 +346,7 @@ static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, ta
         }
         mc_states_bring_back(&l->states);
     }
+    l->to_pick = NULL;
     mpz_clears(others, states, NULL);
     return status;
 }
@@ -339,35 +371,57 @@ static mc_status add_for(mc_loss *l, uint32_t who, const mc_outcome *outcome, bo
 /* ---- SQLite ---- */
 
 /* Of states that recovery has not made a snapshot, those in which main was one before: recovery has
- * damaged what was whole. The choices of now become such a state's, if there is one. */
-static mc_status count_induced(mc_loss *l, const mpz_t states, mpz_t induced, mc_error *error)
+ * damaged what was whole. `*picked` is the newest that it was. */
+static mc_status count_induced(mc_loss *l, const mc_end *as_it_is, const mpz_t states,
+                               mpz_t induced, uint32_t *picked, mc_error *error)
 {
-    mc_end as_it_is = {0};
-    uint32_t page_size = l->j->history.page_size;
-    uint32_t picked = MC_NO_SNAPSHOT;
-    bool exact = true;
+    const mc_known_split *split = split_up(l, NULL, as_it_is, error);
+    if (split == NULL) {
+        return error->status;
+    }
     mpz_set_ui(induced, 0);
-    for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
-        const mc_power_file *file = &l->states.file[l->j->main_slot[d]];
-        as_it_is.page_count[d] = file->exists ? (uint32_t)(file->size / page_size) : 0;
+    for (uint32_t k = 0; split->exact && k < split->count; k++) {
+        *picked = mpz_sgn(split->match[k]) > 0 ? k : *picked;
+        mpz_add(induced, induced, split->match[k]);
     }
-    mc_status status = mc_lazy_share(l->lazy, &l->states, &as_it_is, l->crash.begun, l->match,
-                                     l->rest, &exact, error);
-    for (uint32_t k = 0; status == MC_OK && exact && k <= l->crash.begun; k++) {
-        picked = mpz_sgn(l->match[k]) > 0 ? k : picked;
-        mpz_add(induced, induced, l->match[k]);
-    }
-    if (picked != MC_NO_SNAPSHOT) {
+    if (mpz_sgn(induced) > 0) {
         mpz_t others;
         mpz_init(others);
         count_others(l, others);
         mpz_mul(induced, induced, others);
         mpz_clear(others);
-        (void)mc_lazy_pick(l->lazy, &l->states, &as_it_is, picked);
     }
     if (mpz_cmp(induced, states) > 0) {
         mpz_set_ui(induced, 0); /* only a part of the class came out so: which, is not known */
     }
+    return MC_OK;
+}
+
+/* All states of a class came out so: those that recovery has damaged are told apart. */
+static mc_status take_alike(mc_loss *l, const mc_outcome *outcome, const mpz_t states, mpz_t rest,
+                            mc_error *error)
+{
+    mc_end as_it_is = {0};
+    const mc_end *to_pick = l->to_pick;
+    uint32_t picked = l->picked;
+    uint32_t page_size = l->j->history.page_size;
+    for (uint32_t d = 0; d < l->j->trace.database_count; d++) {
+        const mc_power_file *file = &l->states.file[l->j->main_slot[d]];
+        as_it_is.page_count[d] = file->exists ? (uint32_t)(file->size / page_size) : 0;
+    }
+    mpz_t induced;
+    mpz_init(induced);
+    mc_status status = count_induced(l, &as_it_is, states, induced, &l->picked, error);
+    if (status == MC_OK && mpz_sgn(induced) > 0) {
+        mc_share what = {.who = MC_LOSS_CONTROL, .outcome = *outcome, .induced = true};
+        l->to_pick = &as_it_is;
+        status = add_share(l, &what, induced, error);
+        mc_states_bring_back(&l->states);
+    }
+    mpz_sub(rest, states, induced);
+    mpz_clear(induced);
+    l->to_pick = to_pick;
+    l->picked = picked;
     return status;
 }
 
@@ -379,29 +433,13 @@ static mc_status take_control(mc_loss *l, mc_loss_subject *s, const mc_outcome *
     if (outcome->kind == MC_OUTCOME_SNAPSHOT) {
         return add_for(l, MC_LOSS_CONTROL, outcome, true, states, error);
     }
-    mpz_t induced;
     mpz_t rest;
-    mpz_inits(induced, rest, NULL);
-    mc_status status = MC_OK;
-    const mc_end *alike = l->alike; /* all states of the class came out so, if not null */
-    if (alike != NULL) {
-        mc_states_bring_back(&l->states);
-        status = count_induced(l, states, induced, error);
-    }
-    mpz_sub(rest, states, induced);
-    if (status == MC_OK && mpz_sgn(induced) > 0) {
-        mc_share what = {.who = MC_LOSS_CONTROL, .outcome = *outcome, .induced = true};
-        status = add_share(l, &what, induced, error);
-    }
-    if (status == MC_OK && alike != NULL && alike->refusal == NULL) {
-        bool found;
-        mc_states_bring_back(&l->states);
-        status = pick_rest(l, alike, &found, error);
-    }
+    mpz_init_set(rest, states);
+    mc_status status = l->alike == NULL ? MC_OK : take_alike(l, outcome, states, rest, error);
     if (status == MC_OK && mpz_sgn(rest) > 0) {
         status = add_for(l, MC_LOSS_CONTROL, outcome, false, rest, error);
     }
-    mpz_clears(induced, rest, NULL);
+    mpz_clear(rest);
     return status;
 }
 

@@ -104,16 +104,37 @@ static mc_status run_control(void *context, mc_disk *disk, mc_reads *reads, uint
     return status == MC_OK ? meet_recover(l, &outcome, error) : status;
 }
 
-static bool checks(void *context, const mc_states *states, const mc_read *read)
+static bool checks(void *context, const mc_states *states, const mc_read *read, uint64_t *from,
+                   uint64_t *to)
 {
     mc_loss_subject *s = context;
-    return mc_checked_begin(&s->checked, states, read);
+    if (!mc_checked_begin(&s->checked, states, read)) {
+        return false;
+    }
+    if (!s->checked.is_wal) { /* of a frame, all is read */
+        *from = s->checked.page_at;
+        *to = s->checked.page_at + s->checked.page_size;
+    }
+    return true;
 }
 
 static bool fails(void *context, const mc_states *states, const mc_read *read)
 {
     mc_loss_subject *s = context;
     return mc_checked_fails(&s->checked, states, read);
+}
+
+static uint64_t weight(void *context, const mc_states *states, const mc_read *read)
+{
+    mc_loss_subject *s = context;
+    return mc_checked_weight(&s->checked, states, read);
+}
+
+static void weights(void *context, const uint64_t **right, uint32_t *count)
+{
+    mc_loss_subject *s = context;
+    *right = s->checked.weight;
+    *count = s->checked.weight_count;
 }
 
 static bool same_end(void *context, uint32_t a, uint32_t b)
@@ -142,6 +163,8 @@ mc_status mc_loss_walk(mc_loss *l, mc_loss_subject *s,
                               .run = run_control,
                               .checks = checks,
                               .fails = fails,
+                              .weight = weight,
+                              .weights = weights,
                               .same = same_end,
                               .around = l->j->history.page_size + MC_CHECKED_BESIDE_PAGE};
     }
@@ -150,12 +173,14 @@ mc_status mc_loss_walk(mc_loss *l, mc_loss_subject *s,
                  .states = &l->states,
                  .disk = &l->j->trace.base,
                  .runs_left = l->runs_left,
+                 .leaves_left = l->classes_left,
                  .shown = l->shown,
                  .leaf = leaf,
                  .unresolved = unresolved,
                  .context = s};
     mc_status status = mc_classes_walk(&w, error);
     l->runs_left = w.runs_left;
+    l->classes_left = w.leaves_left;
     mc_reads_free(&w.reads);
     return status;
 }

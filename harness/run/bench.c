@@ -1,5 +1,7 @@
 #include "harness/run/bench.h"
 
+#include "harness/run/benchpower.h"
+
 #include "crashsim/memvfs.h"
 #include "harness/judge/follow.h"
 #include "harness/judge/judging.h"
@@ -18,7 +20,15 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-typedef enum path { PATH_BASELINE, PATH_CONTROL, PATH_WALK, PATH_POWER } path;
+typedef enum path {
+    PATH_BASELINE,
+    PATH_CONTROL,
+    PATH_WALK,
+    PATH_POWER,
+    PATH_RESTORED,
+    PATH_EXECUTED,
+    PATH_VISITED
+} path;
 
 typedef struct plan {
     path path;
@@ -31,15 +41,24 @@ typedef struct plan {
  * walk's does not, and each of its walks should be long enough to time. */
 enum { WALK_COMMITS = 8 };
 
-static const char *const path_names[] = {"baseline", "control", "walk", "power-classes"};
+static const char *const path_names[] = {"baseline",      "control",        "walk",
+                                         "power-classes", "power-baseline", "power-executed",
+                                         "power-visited"};
+
+static const uint64_t visited_least = 10000000;
 
 static const plan plans[] = {
     {PATH_BASELINE, MC_MODE_DELETE, false, "inplace"},
     {PATH_CONTROL, MC_MODE_DELETE, false, "inplace"},
     {PATH_WALK, MC_MODE_DELETE, false, "inplace"},
     {PATH_WALK, MC_MODE_DELETE, true, "inplace"},
+    {PATH_RESTORED, MC_MODE_DELETE, false, "inplace"},
     {PATH_POWER, MC_MODE_DELETE, false, "inplace"},
+    {PATH_EXECUTED, MC_MODE_DELETE, false, "inplace"},
+    {PATH_VISITED, MC_MODE_DELETE, false, "inplace"},
+    {PATH_RESTORED, MC_MODE_DELETE, false, "grow"},
     {PATH_POWER, MC_MODE_DELETE, false, "grow"},
+    {PATH_EXECUTED, MC_MODE_DELETE, false, "grow"},
     {PATH_BASELINE, MC_MODE_WAL, false, "inplace"},
     {PATH_CONTROL, MC_MODE_WAL, false, "inplace"},
     {PATH_WALK, MC_MODE_WAL, false, "inplace"},
@@ -59,10 +78,12 @@ typedef struct meter {
     uint64_t hash;  /* keeps hashing from being optimised away */
 } meter;
 
+/* Processor time: on a busy machine the clock would measure the others. Each path is one thread,
+ * and waits for nothing. */
 static double now(void)
 {
     struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
@@ -176,7 +197,7 @@ static mc_record_options recipe(const plan *p, const mc_bench_options *options)
         .sync = MC_SYNC_FULL,
         .page_size = 4096,
         .seed = 1,
-        .txns = p->path == PATH_WALK || p->path == PATH_POWER ? WALK_COMMITS : 1,
+        .txns = p->path == PATH_BASELINE || p->path == PATH_CONTROL ? 1 : WALK_COMMITS,
         .scale_bytes = p->large ? options->large_bytes : 0,
     };
 }
@@ -301,6 +322,67 @@ static mc_status pass_power(const mc_record_options *record, mc_bench_row *row, 
     return status;
 }
 
+static mc_status execute_state(void *context, mc_judging *j, mc_error *error)
+{
+    meter *m = context;
+    mc_outcome outcome;
+    mc_status status = mc_judging_control(j, &outcome, error);
+    m->wrong += outcome.kind != MC_OUTCOME_SNAPSHOT;
+    return status;
+}
+
+static mc_status restore_state(void *context, mc_judging *j, mc_error *error)
+{
+    meter *m = context;
+    uint64_t states = m->states;
+    m->trace = &j->trace;
+    mc_status status = baseline_state(m, NULL, error);
+    m->states = states; /* the pass counts them */
+    return status;
+}
+
+/* States of power losses, one by one. The usual way is measured on a sample of them. */
+static mc_status pass_states(const plan *p, const mc_record_options *record, mc_bench_row *row,
+                             meter *m, double *seconds, mc_error *error)
+{
+    enum { EXECUTED_MAX = 1 << 14, MADE_MAX = 1 << 20, SAMPLE = 16 };
+    mc_bench_walk walk = {.budget = EXECUTED_MAX,
+                          .enough = UINT64_MAX,
+                          .every = p->path == PATH_RESTORED ? SAMPLE : 1,
+                          .state = p->path == PATH_RESTORED ? restore_state : execute_state,
+                          .context = m};
+    if (p->path == PATH_VISITED) {
+        walk.budget = MADE_MAX;
+        walk.enough = visited_least;
+        walk.state = NULL;
+    }
+    mc_bench_pass pass = {.states = m->states};
+    mc_status status = mc_bench_states(record, &walk, &pass, error);
+    *seconds += pass.seconds;
+    m->states = pass.states;
+    row->database_bytes = pass.database_bytes;
+    row->trace_bytes = pass.trace_bytes;
+    mc_disk_free(&m->copy);
+    return status;
+}
+
+static mc_status measure_pass(const plan *p, const mc_record_options *record, mc_bench_row *row,
+                              meter *m, double *seconds, mc_error *error)
+{
+    switch (p->path) {
+    case PATH_CONTROL:
+        return pass_control(record, row, m, seconds, error);
+    case PATH_POWER:
+        return pass_power(record, row, m, seconds, error);
+    case PATH_RESTORED:
+    case PATH_EXECUTED:
+    case PATH_VISITED:
+        return pass_states(p, record, row, m, seconds, error);
+    default:
+        return pass_baseline(record, row, m, seconds, error);
+    }
+}
+
 static mc_status measure(const plan *p, const mc_bench_options *options, mc_bench_row *row,
                          mc_error *error)
 {
@@ -314,10 +396,9 @@ static mc_status measure(const plan *p, const mc_bench_options *options, mc_benc
     if (p->path == PATH_WALK) {
         status = measure_walk(&record, options->seconds, row, &m, &seconds, error);
     }
-    while (status == MC_OK && seconds < options->seconds) {
-        status = p->path == PATH_CONTROL ? pass_control(&record, row, &m, &seconds, error)
-                 : p->path == PATH_POWER ? pass_power(&record, row, &m, &seconds, error)
-                                         : pass_baseline(&record, row, &m, &seconds, error);
+    while (status == MC_OK &&
+           (seconds < options->seconds || (p->path == PATH_VISITED && m.states < visited_least))) {
+        status = measure_pass(p, &record, row, &m, &seconds, error);
     }
     if (status == MC_OK && m.wrong > 0) {
         status = mc_fail(error, MC_IO, "wrong",
@@ -399,10 +480,18 @@ mc_status mc_bench_run(const mc_bench_options *options, mc_bench *bench, mc_erro
     bench->row_count = PLANS;
     for (uint32_t i = 0; status == MC_OK && i < PLANS; i++) {
         mc_bench_row *row = &bench->row[i];
-        if (plans[i].path == PATH_BASELINE) {
+        if (plans[i].path == PATH_BASELINE || plans[i].path == PATH_RESTORED) {
             baseline[row->mode] = row->states_per_second;
         }
         row->ratio = row->states_per_second / baseline[row->mode];
+    }
+    mc_bench_two_jobs *j = &bench->jobs;
+    status = status == MC_OK ? mc_bench_jobs(j, error) : status;
+    if (status == MC_OK) {
+        j->ratio = j->one_seconds / j->two_seconds;
+        j->ratio_cpu = 2 * j->one_cpu_seconds / j->two_cpu_seconds;
+        j->busy = j->one_cpu_seconds < 0.9 * j->one_seconds ||
+                  j->two_cpu_seconds < 0.9 * 2 * j->two_seconds;
     }
     return status;
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/test/sanitized.h"
+#include "crashsim/gray.h"
 #include "harness/judge/judging.h"
 #include "harness/judge/loss.h"
 
@@ -46,61 +47,20 @@ static mc_status judge(const row *r, uint64_t budget, mc_cell *cell, mc_error *e
 typedef struct brute {
     mc_judging j;
     mc_trace trace;
-    mc_arena arena;
-    mc_power_file *file;
-    uint8_t **choice;
-    uint32_t digit[64];
-    uint32_t base[64];
-    uint32_t digits;
-    uint32_t asked;
     mc_crash crash;
     uint64_t states;
     uint64_t count[IMPORTERS][MC_VERDICTS];
 } brute;
 
-static uint32_t next_digit(void *context, mc_power_item item, const mc_op *op, uint32_t count)
+static mc_status judge_state(void *context, mc_error *error)
 {
     brute *b = context;
-    (void)item;
-    (void)op;
-    assert_true(b->asked < 64);
-    if (b->asked == b->digits) {
-        b->digit[b->digits++] = 0;
-    }
-    b->base[b->asked] = count;
-    return b->digit[b->asked++];
-}
-
-static bool step(brute *b)
-{
-    for (; b->digits > 0; b->digits--) {
-        if (++b->digit[b->digits - 1] < b->base[b->digits - 1]) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void judge_state(brute *b)
-{
-    mc_disk *disk = &b->j.trace.base;
-    mc_error error;
-    mc_disk_clear(disk);
-    for (uint16_t f = 0; f < b->trace.base.file_count; f++) {
-        const mc_power_file *file = &b->file[f];
-        if (file->exists) {
-            uint8_t *bytes = malloc(file->size + 1);
-            mc_power_bytes(file, b->choice[f], 0, file->size, bytes);
-            assert_true(mc_disk_create(disk, f) && mc_disk_write(disk, f, 0, bytes, file->size));
-            free(bytes);
-        }
-    }
     mc_outcome control;
-    assert_int_equal(mc_judging_control(&b->j, &control, &error), MC_OK);
+    assert_int_equal(mc_judging_control(&b->j, &control, error), MC_OK);
     for (uint32_t i = 0; i < IMPORTERS; i++) {
         mc_outcome outcome = control;
         if (i != SQLITE) {
-            assert_int_equal(mc_judging_outcome(&b->j, i, &outcome, &error), MC_OK);
+            assert_int_equal(mc_judging_outcome(&b->j, i, &outcome, error), MC_OK);
         }
         mc_verdict verdict =
             mc_verdict_of(&outcome, b->j.content.classes, b->crash.acked, b->crash.begun,
@@ -108,42 +68,7 @@ static void judge_state(brute *b)
         b->count[i][verdict.kind]++;
     }
     b->states++;
-}
-
-/* Every choice of the cells from cell `i` of file `f` on. */
-static void choose_cells(brute *b, uint16_t f, uint32_t i)
-{
-    while (f < b->trace.base.file_count && (!b->file[f].exists || i == b->file[f].cell_count)) {
-        f++;
-        i = 0;
-    }
-    if (f == b->trace.base.file_count) {
-        judge_state(b);
-        return;
-    }
-    const mc_power_cell *cell = &b->file[f].cell[i];
-    bool before = !cell->chained || b->choice[f][i - 1] == b->file[f].cell[i - 1].alternatives - 1;
-    for (uint8_t c = 0; c < cell->alternatives && (c == 0 || before); c++) {
-        b->choice[f][i] = c;
-        choose_cells(b, f, i + 1);
-    }
-}
-
-static void judge_point(brute *b, mc_power *power)
-{
-    mc_error error;
-    b->digits = 0;
-    do {
-        mc_arena_reset(&b->arena);
-        b->asked = 0;
-        mc_power_metadata(power, next_digit, b);
-        for (uint16_t f = 0; f < b->trace.base.file_count; f++) {
-            assert_int_equal(mc_power_lay(power, f, next_digit, b, &b->arena, &b->file[f], &error),
-                             MC_OK);
-            b->choice[f] = mc_arena_alloc(&b->arena, b->file[f].cell_count + 1);
-        }
-        choose_cells(b, 0, 0);
-    } while (step(b));
+    return MC_OK;
 }
 
 static void judge_all(const row *r, brute *b)
@@ -160,10 +85,7 @@ static void judge_all(const row *r, brute *b)
     assert_int_equal(mc_judging_open(&b->j, &options, &error), MC_OK);
     b->trace = b->j.trace;
     b->trace.base = (mc_disk){0};
-    b->arena.limit_bytes = 64 << 20;
     assert_true(mc_disk_copy(&b->trace.base, &b->j.trace.base));
-    b->file = calloc(b->trace.base.file_count, sizeof *b->file);
-    b->choice = calloc(b->trace.base.file_count, sizeof *b->choice);
     mc_power *power = mc_power_open(&b->trace, options.power);
     for (size_t point = 0; point <= b->trace.op_count; point++) {
         const mc_op *op = point > 0 ? &b->trace.op[point - 1] : NULL;
@@ -174,12 +96,14 @@ static void judge_all(const row *r, brute *b)
             mc_judging_acked(&b->j, b->crash.acked);
         }
         assert_int_equal(mc_power_advance(power, point, &error), MC_OK);
-        judge_point(b, power);
+        mc_gray_visitor visitor = {b, judge_state};
+        uint64_t visited;
+        assert_int_equal(mc_gray_explore(power, b->trace.base.file_count, &b->j.trace.base,
+                                         STATES_MAX, &visitor, &visited, &error),
+                         MC_OK);
+        assert_true(visited > 0);
     }
     mc_power_close(power);
-    free(b->file);
-    free(b->choice);
-    mc_arena_free(&b->arena);
     mc_disk_free(&b->trace.base);
     mc_judging_close(&b->j);
 }
