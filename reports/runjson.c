@@ -122,6 +122,43 @@ static json_t *promises_json(const mc_run_result *result)
     return list;
 }
 
+/* Second crashes: one entry for each cell that had some. */
+static json_t *again_json(const mc_run_result *result)
+{
+    json_t *list = json_array();
+    mpz_t converge;
+    mpz_init(converge);
+    for (uint32_t i = 0; i < result->cell_count; i++) {
+        const mc_run_cell *run = &result->cell[i];
+        const mc_again_counts *c = run->cell.again;
+        if (c == NULL) {
+            continue;
+        }
+        const char *first = NULL;
+        for (uint32_t f = 0; first == NULL && f < run->cell.finding_count; f++) {
+            const mc_finding *finding = &run->cell.finding[f];
+            first = mc_finding_is_again(finding) ? finding->state : NULL;
+        }
+        mc_again_converge(c, converge);
+        json_t *object = json_pack(
+            "{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "workload", run->workload, "mode",
+            mc_mode_names[run->mode], "sync", mc_sync_names[run->sync], "crash", run->crash,
+            "first_states", (json_int_t)(c->witnesses - c->repeated - c->unasked), "recoveries",
+            (json_int_t)c->recoveries, "crash_points", (json_int_t)c->points, "runs",
+            (json_int_t)c->visited, "classes", (json_int_t)c->classes, "recover_differs",
+            (json_int_t)c->disagreed);
+        json_object_set_new(object, "states", big_json(c->total));
+        json_object_set_new(object, "converge", big_json(converge));
+        json_object_set_new(object, "diverge", big_json(c->diverged));
+        json_object_set_new(object, "unresolved", big_json(c->unresolved));
+        json_object_set_new(object, "exhaustive", json_boolean(mpz_sgn(c->unresolved) == 0));
+        json_object_set_new(object, "first_case", first != NULL ? json_string(first) : json_null());
+        json_array_append_new(list, object);
+    }
+    mpz_clear(converge);
+    return list;
+}
+
 /* One entry per signature, over all cells, in the order in which they were first met. */
 static void add_finding(json_t *findings, json_t *by_signature, const mc_finding *f)
 {
@@ -195,6 +232,11 @@ char *mc_report_json(const mc_run_result *result)
         json_object_set(root, "promises", promises);
     }
     json_decref(promises);
+    json_t *again = again_json(result);
+    if (root != NULL && json_array_size(again) > 0) {
+        json_object_set(root, "second_crashes", again);
+    }
+    json_decref(again);
     if (root != NULL && result->importers.shell[0] != '\0') {
         json_object_set_new(root, "sqlite3_program", json_string(result->importers.shell));
     }

@@ -21,8 +21,8 @@ typedef struct reducer {
     mc_importers subject; /* the importer whose verdict it is, alone */
     mc_record_options record;
     mc_arena arena;
-    mc_program program;          /* the smallest one so far */
-    char state[MC_STATE_ID_MAX]; /* the first of its states that has the signature */
+    mc_program program;             /* the smallest one so far */
+    char state[MC_STATE_AGAIN_MAX]; /* the first of its states that has the signature */
     uint64_t effort;
     uint64_t spent;
     uint64_t steps; /* of the last program */
@@ -158,6 +158,7 @@ static bool holds(reducer *r)
     record.program = &r->program;
     mc_judge_options options = {
         .record = &record, .importers = &r->subject, .power = r->power, .sidecars = r->sidecars};
+    options.again = strstr(mc_case_text(r->c, "signature"), MC_AGAIN_MARK "/") != NULL;
     r->tried++;
     r->spent += EFFORT_PER_RUN;
     return is_own(r->c) && r->power == NULL ? holds_for_importer(r, &options)
