@@ -44,11 +44,11 @@ static json_t *power_json(const mc_run_result *result, const mc_run_cell *run, u
     const mc_proof *p = run->cell.proof;
     json_t *widest = json_pack("{s:I,s:o,s:I}", "point", (json_int_t)p->widest_point, "states",
                                big_json(p->widest), "classes", (json_int_t)p->widest_classes);
-    return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:o,s:{s:o}}", "profile", run->power->name, "total",
-                     big_json(p->total), "unresolved", big_json(p->unresolved), "classes",
+    return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:{s:o}}", "profile", run->power->name,
+                     "total", big_json(p->total), "unresolved", big_json(p->unresolved), "classes",
                      (json_int_t)p->classes, "runs", (json_int_t)p->runs, "points",
-                     (json_int_t)p->points, "widest", widest, "verdicts",
-                     result->importers.chosen[importer].name,
+                     (json_int_t)p->points, "widest", widest, "recovery_induced",
+                     big_json(p->induced), "verdicts", result->importers.chosen[importer].name,
                      verdicts_json(p, mc_loss_who(result, importer)));
 }
 

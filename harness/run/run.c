@@ -229,7 +229,7 @@ static mc_status make_tasks(runner *r, mc_error *error)
     }
     if (r->options->workloads == NULL) {
         for (const mc_workload *w = mc_workloads; w->name != NULL && status == MC_OK; w++) {
-            status = add_workload(r, w->name, error);
+            status = w->named_only ? MC_OK : add_workload(r, w->name, error);
         }
     } else {
         size_t size = strlen(r->options->workloads) + 1;
