@@ -117,7 +117,13 @@ void mc_corpus_sentence(const char *signature, char *out, size_t size)
     write_result(part, result, sizeof result);
     if (defect != NULL) {
         size_t length = strlen(result);
-        (void)snprintf(result + length, sizeof result - length, ", its known defect %s", defect);
+        bool induced = strcmp(defect, "recovery-induced") == 0;
+        bool another = strcmp(defect, "another snapshot") == 0;
+        (void)snprintf(result + length, sizeof result - length, "%s%s",
+                       induced   ? ", though main was a commit before SQLite recovered it"
+                       : another ? ", but not what it made before the second crash"
+                                 : ", its known defect ",
+                       induced || another ? "" : defect);
     }
     bool kv = strncmp(part[CRASH], "kv", 2) == 0;
     bool power = strncmp(part[CRASH], "power:", 6) == 0;

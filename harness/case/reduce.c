@@ -57,6 +57,7 @@ static bool holds_for_judge(reducer *r, const mc_judge_options *options)
     mc_status status = mc_judge(options, &cell, &why);
     r->spent += cell.explored.states;
     r->spent += cell.proof != NULL ? EFFORT_PER_LOSS * cell.proof->runs : 0;
+    r->spent += cell.again != NULL ? EFFORT_PER_LOSS * cell.again->recoveries : 0;
     r->steps = cell.steps;
     for (uint32_t i = 0; status == MC_OK && !found && i < cell.finding_count; i++) {
         found = strcmp(cell.finding[i].signature, mc_case_text(r->c, "signature")) == 0;
