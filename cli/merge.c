@@ -8,9 +8,9 @@
 
 /* Each option of `run` says what is run, or how and where to, and then it is no part of a result. A
  * file may set no other than the first: it must not name a file that is written. */
-static const char *const what[] = {"mode",     "sync",    "crash",     "importer",    "workload",
-                                   "sidecars", "txns",    "page-size", "cache-pages", "seed",
-                                   "budget",   "require", "clean",     NULL};
+static const char *const what[] = {"mode",     "sync",  "crash",     "importer",    "workload",
+                                   "sidecars", "txns",  "page-size", "cache-pages", "seed",
+                                   "budget",   "depth", "require",   "clean",       NULL};
 static const char *const how[] = {
     "shard", "jobs", "markdown", "sarif", "json",   "results",  "resume",          "merge",
     "quiet", "list", "cases",    "html",  "claims", "validate", "validate-states", NULL};

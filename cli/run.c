@@ -36,6 +36,7 @@ static const mc_option table[] = {
     {"seed", "N", "of everything random", "1"},
     {"budget", "N", "most states per crash point (power: that SQLite is run on); default: all",
      NULL},
+    {"depth", "N", "2: crash SQLite's recovery from each state, too, and recover again", "1"},
     {"shard", "I/N", "only the I-th of N parts of the work", NULL},
     {"jobs", "N", "processes; default: one per core", NULL},
     {"require", "LIST", "importers that must be clean wherever SQLite is", "recover"},
@@ -164,14 +165,22 @@ static mc_status parse_numbers(const mc_arguments *a, mc_run_options *o, mc_erro
     uint64_t cache;
     uint64_t jobs;
     uint64_t page;
+    uint64_t depth;
     mc_status status = parse_optional(a, "txns", 100000, &txns, error);
     status = status == MC_OK ? parse_optional(a, "cache-pages", 1000000, &cache, error) : status;
     status = status == MC_OK ? parse_optional(a, "budget", UINT64_MAX, &o->budget, error) : status;
     status = status == MC_OK ? parse_optional(a, "jobs", 64, &jobs, error) : status;
     status = status == MC_OK ? mc_options_number(a, "seed", 0, INT64_MAX, &o->seed, error) : status;
     status = status == MC_OK ? mc_options_number(a, "page-size", 512, 65536, &page, error) : status;
+    status = status == MC_OK ? mc_options_number(a, "depth", 1, 2, &depth, error) : status;
     if (status != MC_OK) {
         return status;
+    }
+    o->again = depth == 2;
+    if (o->again && (o->crash & MC_CRASH_KILL) == 0 && o->profiles == 0) {
+        return mc_fail(error, MC_USAGE, "usage",
+                       "--depth: 2 needs kill or power in --crash: a v1 store has no recovery of "
+                       "files to crash");
     }
     if ((page & (page - 1)) != 0) {
         return mc_fail(error, MC_USAGE, "usage", "--page-size: %" PRIu64 " is not a power of two",

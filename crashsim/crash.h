@@ -31,6 +31,7 @@ typedef struct mc_crash {
     const mc_op *op;    /* element `point`, the operation in progress; null at the trace's end */
     const char *note;   /* a word more for the signature, or null */
     const char *choice; /* power: the answers that give the state (power.h); else null */
+    const char *again;  /* a second crash: where, in the recovery from this one; else null */
     mc_hash128 id;      /* equal exactly when the disk states are equal */
 } mc_crash;
 

@@ -38,6 +38,7 @@ typedef struct mc_workload {
     bool kv;             /* runs on the v1 VFS too */
     /* `options->txns` is never 0 here. */
     mc_status (*make)(mc_program *program, const mc_record_options *options, mc_error *error);
+    bool named_only; /* no part of the default set: its content is made to deceive */
 } mc_workload;
 
 extern const mc_workload mc_workloads[]; /* ended by a row whose name is null */

@@ -44,7 +44,7 @@ typedef mc_status mc_maker(mc_program *program, const mc_record_options *options
 
 /* workload_rows.c */
 mc_maker mc_make_grow, mc_make_inplace, mc_make_indexed, mc_make_spill, mc_make_overflow,
-    mc_make_blob, mc_make_freed, mc_make_equal;
+    mc_make_blob, mc_make_freed, mc_make_equal, mc_make_sampled;
 /* workload_shape.c */
 mc_maker mc_make_ddl, mc_make_vacuum, mc_make_shrink, mc_make_attach;
 /* workload_undo.c */

@@ -156,6 +156,29 @@ mc_status mc_make_freed(mc_program *program, const mc_record_options *options, m
     return MC_OK;
 }
 
+/* Pages whose journal records lie: the checksum of a record is the sum of every 200th byte, counted
+ * from the page's end (pager.c pager_cksum), and here those are all zero while their neighbours are
+ * not. A record that reached the disk with sectors of zeros inside has the right checksum. One row
+ * fills a page, so its blob ends where the page does, and so do its parts of 200 bytes. */
+mc_status mc_make_sampled(mc_program *program, const mc_record_options *options, mc_error *error)
+{
+    enum { SAMPLED_BYTES = 200, ROW_BYTES = 100, ROWS = 3 };
+    uint32_t parts = (options->page_size - ROW_BYTES) / SAMPLED_BYTES;
+#define PART                                                                                       \
+    "CAST(replace(hex(zeroblob(%u)), '00', char(0) || substr(replace(printf('%%.*c', 25, 'x'), "   \
+    "'x', printf('%%08x', (%s * 2654435761 + %u * 40503) & 4294967295)), 1, 199)) AS BLOB)"
+    MC_SETUP("CREATE TABLE s(id INTEGER PRIMARY KEY, version INTEGER, data BLOB)");
+    MC_SETUP("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d) "
+             "INSERT INTO s SELECT i, 0, " PART " FROM n",
+             ROWS, parts, "i", 0);
+    for (uint32_t k = 1; k <= options->txns; k++) {
+        MC_DO("UPDATE s SET version = %u, data = " PART " WHERE id %% 3 = %u", k, parts, "id", k,
+              k % 3);
+    }
+#undef PART
+    return MC_OK;
+}
+
 /* Commits after which the database says what an earlier one said. */
 mc_status mc_make_equal(mc_program *program, const mc_record_options *options, mc_error *error)
 {

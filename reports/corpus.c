@@ -1,5 +1,7 @@
 #include "reports/corpus.h"
 
+#include "harness/judge/judge.h"
+
 #include <string.h>
 
 enum { PARTS = 6, PART_BYTES = 128 };
@@ -99,18 +101,29 @@ void mc_corpus_sentence(const char *signature, char *out, size_t size)
     if (handed != NULL) {
         *handed++ = '\0';
     }
+    char *again = strstr(part[CRASH], MC_AGAIN_MARK);
+    if (again != NULL) {
+        *again = '\0';
+    }
     char *defect = strchr(part[VERDICT], '/');
     if (defect != NULL) {
         *defect++ = '\0';
     }
-    if (strcmp(part[WHO], "control breaks its promise") == 0) {
+    if (strcmp(part[WHO], "control breaks its promise") == 0 ||
+        strcmp(part[WHO], "does not converge") == 0) {
         (void)snprintf(part[WHO], sizeof part[WHO], "SQLite itself");
     }
     write_moment(part[KIND], moment, sizeof moment);
     write_result(part, result, sizeof result);
     if (defect != NULL) {
         size_t length = strlen(result);
-        (void)snprintf(result + length, sizeof result - length, ", its known defect %s", defect);
+        bool induced = strcmp(defect, "recovery-induced") == 0;
+        bool another = strcmp(defect, "another snapshot") == 0;
+        (void)snprintf(result + length, sizeof result - length, "%s%s",
+                       induced   ? ", though main was a commit before SQLite recovered it"
+                       : another ? ", but not what it made before the second crash"
+                                 : ", its known defect ",
+                       induced || another ? "" : defect);
     }
     bool kv = strncmp(part[CRASH], "kv", 2) == 0;
     bool power = strncmp(part[CRASH], "power:", 6) == 0;
@@ -118,10 +131,13 @@ void mc_corpus_sentence(const char *signature, char *out, size_t size)
         (void)snprintf(out, size, "A %s found in the field; %s.", kv ? "v1 store" : "database",
                        result);
     } else {
-        (void)snprintf(out, size, "%s %s (%s%s%s)%s%s; %s.",
+        (void)snprintf(out, size, "%s%s %s (%s%s%s)%s%s; %s.",
                        kv      ? "The actor is cut off"
                        : power ? "The power goes"
                                : "SQLite is killed",
+                       again == NULL ? ""
+                       : power       ? ", and again in the recovery that follows,"
+                                     : ", and again in its recovery,",
                        moment, kv ? part[CRASH] : part[MODE], power ? ", " : "",
                        power ? part[CRASH] : "", handed != NULL ? ", handed over as " : "",
                        handed != NULL ? handed : "", result);

@@ -83,6 +83,13 @@ static void print_cell(const mc_run_result *result, const mc_run_cell *run, FILE
             print_importer(result, run, i, out);
         }
     }
+    if (mpz_sgn(p->induced) > 0) {
+        mc_proof_text(p->induced, states, sizeof states);
+        mc_wrap(out, 2,
+                "  recovery-induced: %s states; main was a commit, and is none once SQLite has "
+                "recovered it",
+                states);
+    }
     if (!proved) {
         print_open(run, out);
     }

@@ -44,12 +44,12 @@ static json_t *power_json(const mc_run_result *result, const mc_run_cell *run, u
     const mc_proof *p = run->cell.proof;
     json_t *widest = json_pack("{s:I,s:o,s:I}", "point", (json_int_t)p->widest_point, "states",
                                big_json(p->widest), "classes", (json_int_t)p->widest_classes);
-    return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:I,s:o,s:{s:o}}", "profile", run->power->name,
+    return json_pack("{s:s,s:o,s:o,s:I,s:I,s:I,s:I,s:o,s:o,s:{s:o}}", "profile", run->power->name,
                      "total", big_json(p->total), "unresolved", big_json(p->unresolved), "classes",
                      (json_int_t)p->classes, "runs", (json_int_t)p->runs, "points",
                      (json_int_t)p->points, "points_not_closed",
-                     (json_int_t)run->cell.explored.skipped, "widest", widest, "verdicts",
-                     result->importers.chosen[importer].name,
+                     (json_int_t)run->cell.explored.skipped, "widest", widest, "recovery_induced",
+                     big_json(p->induced), "verdicts", result->importers.chosen[importer].name,
                      verdicts_json(p, mc_loss_who(result, importer)));
 }
 
@@ -120,6 +120,43 @@ static json_t *promises_json(const mc_run_result *result)
                             "proved", row[i].proved, "first_case", row[i].first));
     }
     mc_loss_rows_free(row, count);
+    return list;
+}
+
+/* Second crashes: one entry for each cell that had some. */
+static json_t *again_json(const mc_run_result *result)
+{
+    json_t *list = json_array();
+    mpz_t converge;
+    mpz_init(converge);
+    for (uint32_t i = 0; i < result->cell_count; i++) {
+        const mc_run_cell *run = &result->cell[i];
+        const mc_again_counts *c = run->cell.again;
+        if (c == NULL) {
+            continue;
+        }
+        const char *first = NULL;
+        for (uint32_t f = 0; first == NULL && f < run->cell.finding_count; f++) {
+            const mc_finding *finding = &run->cell.finding[f];
+            first = mc_finding_is_again(finding) ? finding->state : NULL;
+        }
+        mc_again_converge(c, converge);
+        json_t *object = json_pack(
+            "{s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "workload", run->workload, "mode",
+            mc_mode_names[run->mode], "sync", mc_sync_names[run->sync], "crash", run->crash,
+            "first_states", (json_int_t)(c->witnesses - c->repeated - c->unasked), "recoveries",
+            (json_int_t)c->recoveries, "crash_points", (json_int_t)c->points, "runs",
+            (json_int_t)c->visited, "classes", (json_int_t)c->classes, "recover_differs",
+            (json_int_t)c->disagreed);
+        json_object_set_new(object, "states", big_json(c->total));
+        json_object_set_new(object, "converge", big_json(converge));
+        json_object_set_new(object, "diverge", big_json(c->diverged));
+        json_object_set_new(object, "unresolved", big_json(c->unresolved));
+        json_object_set_new(object, "exhaustive", json_boolean(mpz_sgn(c->unresolved) == 0));
+        json_object_set_new(object, "first_case", first != NULL ? json_string(first) : json_null());
+        json_array_append_new(list, object);
+    }
+    mpz_clear(converge);
     return list;
 }
 
@@ -196,6 +233,11 @@ char *mc_report_json(const mc_run_result *result)
         json_object_set(root, "promises", promises);
     }
     json_decref(promises);
+    json_t *again = again_json(result);
+    if (root != NULL && json_array_size(again) > 0) {
+        json_object_set(root, "second_crashes", again);
+    }
+    json_decref(again);
     if (root != NULL && result->importers.shell[0] != '\0') {
         json_object_set_new(root, "sqlite3_program", json_string(result->importers.shell));
     }

@@ -13,8 +13,8 @@ static void print_window(const mc_story *story, FILE *out)
     if (story->op_count == 0 && story->elements == 0) {
         return; /* a state that no workload made */
     }
-    (void)fprintf(out, "\nThe story of %s (elements 0 to %zu of the trace):\n", story->state,
-                  story->elements);
+    (void)fprintf(out, "\nThe story of %s (elements 0 to %zu of the %s):\n", story->state,
+                  story->elements, story->again != NULL ? "recovery" : "trace");
     for (uint32_t i = 0; i < story->op_count; i++) {
         const mc_story_op *op = &story->op[i];
         if (op->statement != NULL) {
@@ -22,7 +22,8 @@ static void print_window(const mc_story *story, FILE *out)
         }
         (void)fprintf(out, "%s %5zu  %.90s\n", op->crash ? ">>" : "  ", op->number, op->text);
         if (op->crash) {
-            const char *plus = strrchr(story->state, '+');
+            const char *twice = story->again != NULL ? strrchr(story->state, '/') : NULL;
+            const char *plus = strrchr(twice != NULL ? twice : story->state, '+');
             if (story->loss_count > 0) {
                 (void)fprintf(out, ">>        the power goes here, before this happens\n");
                 continue;
@@ -202,6 +203,9 @@ void mc_report_story(const mc_story *story, const mc_story_place *place, FILE *o
     (void)fprintf(out, "%s\n", story->signature);
     if (story->handed != NULL) {
         mc_wrap(out, 0, "Handed over with a mistake: %s %s", story->handed, story->effect);
+    }
+    if (story->again != NULL) {
+        mc_wrap(out, 0, "%s.", story->again);
     }
     print_how_to_see(story, place, out);
     print_window(story, out);

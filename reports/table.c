@@ -430,7 +430,7 @@ static void print_failures(const mc_run_result *result, const char *explain, FIL
                               finding->count, units[!is_here(&result->cell[c])]);
                 mc_table_explain(finding->state,
                                  finding->importer == UINT32_MAX
-                                     ? NULL
+                                     ? mc_finding_is_again(finding) ? "sqlite" : NULL
                                      : result->importers.chosen[finding->importer].name,
                                  explain, out);
             }
@@ -502,6 +502,7 @@ void mc_report_table(const mc_run_result *result, const char *explain, FILE *out
     print_labels(result, out);
     print_costs(result, out);
     mc_table_losses(result, out);
+    mc_table_again(result, explain, out);
     mc_report_control(result, out);
     mc_report_limits(result, out);
     print_failures(result, explain, out);

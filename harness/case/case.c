@@ -3,6 +3,7 @@
 #include "core/bytes.h"
 #include "harness/host/infile.h"
 #include "harness/host/outfile.h"
+#include "harness/judge/judge.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -311,22 +312,33 @@ static const char *const database_names[NAMES] = {"main.db", "aux.db"};
 static const char *const crash_words[] = {"kv:journal", "kv:batch", "kv:batch-128", "kill"};
 enum { CRASH_WORDS = 4 };
 
-const mc_power_profile *mc_case_power(const mc_case *c)
+/* "kill@no-journal" and "kill+again" are kills, too: how a state was handed over, and that it is of
+ * a second crash, shows in its files. */
+static void crash_word(const mc_case *c, char *out, size_t size)
 {
-    const char *crash = mc_case_text(c, "crash");
-    return strncmp(crash, "power:", 6) == 0 ? mc_power_find(crash + 6) : NULL;
+    (void)snprintf(out, size, "%s", mc_case_text(c, "crash"));
+    char *again = strstr(out, MC_AGAIN_MARK);
+    if (again != NULL && again[strlen(MC_AGAIN_MARK)] == '\0') {
+        *again = '\0';
+    }
+    out[strcspn(out, "@")] = '\0';
 }
 
-/* "kill@no-journal" is a kill, too, as is a power loss: what was left, or handed over, is in the
- * files. */
+const mc_power_profile *mc_case_power(const mc_case *c)
+{
+    char word[48];
+    crash_word(c, word, sizeof word);
+    return strncmp(word, "power:", 6) == 0 ? mc_power_find(word + 6) : NULL;
+}
+
+/* A power loss is a kill, too: what was left is in the files. */
 static int crash_index(const mc_case *c)
 {
-    char word[32];
+    char word[48];
     if (mc_case_power(c) != NULL) {
         return MC_KV_BUILDS;
     }
-    (void)snprintf(word, sizeof word, "%s", mc_case_text(c, "crash"));
-    word[strcspn(word, "@")] = '\0';
+    crash_word(c, word, sizeof word);
     return word_index(word, crash_words, CRASH_WORDS);
 }
 

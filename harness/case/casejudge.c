@@ -133,8 +133,9 @@ static mc_status put_facts(const mc_judging *j, const mc_crash *crash, const mc_
     uint32_t cache = record->cache_pages != 0 ? record->cache_pages : program->cache_pages;
     char crash_name[64];
     const mc_mistake *mistake = j->handover.mistake;
-    (void)snprintf(crash_name, sizeof crash_name, "%s%s%s", j->crash_name,
-                   mistake != NULL ? "@" : "", mistake != NULL ? mistake->name : "");
+    (void)snprintf(crash_name, sizeof crash_name, "%s%s%s%s", j->crash_name,
+                   crash->again != NULL ? MC_AGAIN_MARK : "", mistake != NULL ? "@" : "",
+                   mistake != NULL ? mistake->name : "");
     json_t *told = json_pack("{s:I,s:I,s:o}", "elements", (json_int_t)story->elements, "commits",
                              (json_int_t)story->commits, "operations", operations(story));
     if (story->before != NULL) {
@@ -149,6 +150,9 @@ static mc_status put_facts(const mc_judging *j, const mc_crash *crash, const mc_
     }
     if (loss != NULL) {
         json_object_set_new(told, "power", loss);
+    }
+    if (story->again != NULL) {
+        json_object_set_new(told, "again", json_string(story->again));
     }
     if (story->handed != NULL) {
         json_object_set_new(told, "handed", json_string(story->handed));
@@ -165,6 +169,9 @@ static mc_status put_facts(const mc_judging *j, const mc_crash *crash, const mc_
         (json_int_t)crash->begun, "databases", names, "expected", expected, "story", told);
     if (c->facts != NULL && crash->choice != NULL) {
         json_object_set_new(c->facts, "choice", json_string(crash->choice));
+    }
+    if (c->facts != NULL && crash->again != NULL) {
+        json_object_set_new(c->facts, "again", json_string(crash->again));
     }
     return c->facts != NULL
                ? MC_OK

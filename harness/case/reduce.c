@@ -21,8 +21,8 @@ typedef struct reducer {
     mc_importers subject; /* the importer whose verdict it is, alone */
     mc_record_options record;
     mc_arena arena;
-    mc_program program;          /* the smallest one so far */
-    char state[MC_STATE_ID_MAX]; /* the first of its states that has the signature */
+    mc_program program;             /* the smallest one so far */
+    char state[MC_STATE_AGAIN_MAX]; /* the first of its states that has the signature */
     uint64_t effort;
     uint64_t spent;
     uint64_t steps; /* of the last program */
@@ -57,6 +57,7 @@ static bool holds_for_judge(reducer *r, const mc_judge_options *options)
     mc_status status = mc_judge(options, &cell, &why);
     r->spent += cell.explored.states;
     r->spent += cell.proof != NULL ? EFFORT_PER_LOSS * cell.proof->runs : 0;
+    r->spent += cell.again != NULL ? EFFORT_PER_LOSS * cell.again->recoveries : 0;
     r->steps = cell.steps;
     for (uint32_t i = 0; status == MC_OK && !found && i < cell.finding_count; i++) {
         found = strcmp(cell.finding[i].signature, mc_case_text(r->c, "signature")) == 0;
@@ -158,6 +159,7 @@ static bool holds(reducer *r)
     record.program = &r->program;
     mc_judge_options options = {
         .record = &record, .importers = &r->subject, .power = r->power, .sidecars = r->sidecars};
+    options.again = strstr(mc_case_text(r->c, "signature"), MC_AGAIN_MARK "/") != NULL;
     r->tried++;
     r->spent += EFFORT_PER_RUN;
     return is_own(r->c) && r->power == NULL ? holds_for_importer(r, &options)

@@ -218,6 +218,11 @@ static mc_status on_handed(mc_telling *t, const mc_crash *crash, mc_error *error
     t->any = true;
     t->last = verdict.kind;
     if (crash->point == t->request->point && crash->cut == t->request->cut) {
+        if (t->request->again != NULL) {
+            t->found = true;
+            t->story->before = NULL; /* that is about the first crash */
+            return mc_telling_again(t, crash, tell, error);
+        }
         t->story->bad = t->bad;
         mc_judging_state_id(j, crash, t->story->state, sizeof t->story->state);
         return tell(t, crash, error);
@@ -276,8 +281,11 @@ static mc_status tell_power(mc_telling *t, mc_error *error)
 {
     mc_crash crash;
     mc_status status = mc_telling_power(t, &crash, error);
-    if (status == MC_OK && t->found) {
-        mc_judging_state_id(t->j, &crash, t->story->state, sizeof t->story->state);
+    if (status == MC_OK && t->found && t->request->again != NULL) {
+        t->story->loss_count = 0; /* what is told is the second crash */
+        status = mc_telling_again(t, &crash, tell, error);
+    } else if (status == MC_OK && t->found) {
+        mc_judging_state_id(t->j, &crash, t->story->state, MC_STATE_ID_MAX);
         status = tell(t, &crash, error);
     }
     return status;
@@ -350,6 +358,8 @@ static mc_status take_stored(const mc_case *c, mc_story *story, mc_error *error)
     story->bad = (size_t)number_of(bad, "element");
     story->bad_text = bad_text == NULL ? NULL : keep_plain(story, bad_text);
     story->before = before == NULL || bad == NULL ? NULL : keep_plain(story, before);
+    const char *again = json_string_value(json_object_get(told, "again"));
+    story->again = again == NULL ? NULL : keep_plain(story, again);
     story->handed = handed == NULL ? NULL : keep_plain(story, handed);
     story->effect = effect == NULL ? "" : keep_plain(story, effect);
     story->signature = keep_plain(story, mc_case_text(c, "signature"));
@@ -421,7 +431,7 @@ static int word_index(const char *word, const char *const *words, int count)
 }
 
 /* The last part of a state's name: POINT, or POINT+CUT of a model that cuts, or POINT+CHOICE. */
-static bool parse_point(char *text, bool power, mc_story_request *request)
+bool mc_story_point(char *text, bool power, mc_story_request *request)
 {
     size_t digits = strspn(text, "0123456789");
     char *end = NULL;
@@ -468,6 +478,16 @@ mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *rec
         return no_memory(error);
     }
     memcpy(text, id, size);
+    /* A workload's path may have two slashes, too; more follow then. */
+    char *again = text;
+    for (char *at = strstr(text, "//"); at != NULL; at = strstr(at + 1, "//")) {
+        again = at;
+    }
+    bool twice = again != text && strchr(again + 2, '/') == NULL;
+    request->again = twice ? again + 2 : NULL;
+    if (twice) {
+        *again = '\0';
+    }
     /* A workload's path may have an @, too. */
     const char *last = strrchr(text, '/');
     char *at_sign = last == NULL ? NULL : strchr(last, '@');
@@ -490,7 +510,13 @@ mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *rec
     int mode = word_index(part[1], mc_mode_names, MC_MODES);
     int sync = word_index(part[2], mc_sync_names, MC_SYNCS);
     int model = word_index(part[3], models, 4);
-    bool pointed = parse_point(part[4], lost, request);
+    bool pointed = mc_story_point(part[4], lost, request);
+    if (twice && ((!lost && model >= 0 && model < MC_KV_BUILDS) || at_sign != NULL)) {
+        return mc_fail(error, MC_USAGE, "state",
+                       "explain: \"%.100s\": a second crash is only of files that are handed over "
+                       "as they are",
+                       id);
+    }
     const char *wrong = what_is_wrong(mode, sync, model, *power, pointed, *mistake);
     if (wrong != NULL) {
         return mc_fail(error, MC_USAGE, "state", "explain: \"%.100s\" is not %s: no such %s", id,

@@ -32,7 +32,7 @@ enum { MC_STORY_LOSS_MAX = 24 };
 
 typedef struct mc_story {
     mc_arena arena;
-    char state[MC_STATE_ID_MAX];
+    char state[MC_STATE_AGAIN_MAX];
     const char *signature;
     const char *subject; /* the importer whose image is shown */
     const char *database[MC_DATABASES_MAX];
@@ -46,7 +46,9 @@ typedef struct mc_story {
     const char *effect; /* and what SQLite makes of the sidecars that are there then; or "" */
     const char *loss[MC_STORY_LOSS_MAX]; /* power: lines on what is there of what was pending */
     uint32_t loss_count;                 /* 0: the machine lived on */
-    const char *verdict;                 /* of the subject */
+    const char *again;   /* a second crash: what happened before it; then the elements told are the
+                            recovery's, and so is `loss`. Or null */
+    const char *verdict; /* of the subject */
     mc_story_answer answer[MC_IMPORTERS_MAX + 1]; /* each importer's; the last is the control's */
     uint32_t answer_count;
     mc_story_op *op;
@@ -71,6 +73,7 @@ typedef struct mc_story_request {
     size_t point;
     uint32_t cut;
     const char *choice;    /* power: the answers that give the state (powerchoice.h) */
+    const char *again;     /* a second crash: its place in the recovery from that; or null */
     uint32_t subject;      /* index into the importers */
     const char *signature; /* of the finding, when it is not the subject's own verdict; or null */
     const char *folder;    /* where to write the state's files (or kv.jsonl), the subject's image
@@ -90,8 +93,9 @@ mc_status mc_story_of_case(const mc_case *c, const mc_importers *importers,
                            const mc_story_request *request, mc_story *story, mc_error *error);
 void mc_story_free(mc_story *story);
 
-/* Takes "inplace/delete/full/kill/57+4096@no-journal" or "inplace/delete/full/power:psow/57+01x7."
- * apart: sets the recipe of `record`; point, cut and choice of `request`; the mistake, and the
+/* Takes "inplace/delete/full/kill/57+4096@no-journal", "inplace/delete/full/power:psow/57+01x7." or
+ * "inplace/delete/full/kill/57//exclusive:3" apart: sets the recipe of `record`; point, cut, choice
+ * and second crash of `request`; the mistake, and the
  * profile, null where the machine lived on. Returned pointers lie in `arena`. */
 mc_status mc_story_parse(const char *id, mc_arena *arena, mc_record_options *record,
                          mc_story_request *request, uint32_t *mistake,

@@ -42,6 +42,16 @@ mc_status mc_telling_pages(mc_telling *t, uint32_t view, mc_error *error);
  * MC_USAGE: such a choice does not exist. */
 mc_status mc_telling_power(mc_telling *t, mc_crash *crash, mc_error *error);
 
+/* storyagain.c: the judging's disk shows the state that the first crash left; tells, by `tell`,
+ * that which the request's second crash left. The disk shows the first again when it returns. */
+mc_status mc_telling_again(mc_telling *t, const mc_crash *first,
+                           mc_status (*tell)(mc_telling *t, const mc_crash *crash, mc_error *error),
+                           mc_error *error);
+
+/* "57", "57+4096" where cuts are made, or "57+CHOICE": into the request. False for anything else.
+ */
+bool mc_story_point(char *text, bool power, mc_story_request *request);
+
 /* storyfolder.c: the state, the images and the snapshots near the crash, in a new folder. */
 mc_status mc_telling_folder(mc_telling *t, const mc_outcome *outcome, const mc_image *images,
                             mc_error *error);

@@ -77,15 +77,27 @@ bool mc_again_converged(const mc_again *a, const mc_outcome *made)
     return made->kind == a->expected.kind && made->content_class == a->expected.content_class;
 }
 
-static mc_status tell(mc_again *a, const char *what, const mc_outcome *made, const mpz_t states,
-                      mc_error *error)
+static mc_status tell(mc_again *a, const char *what, const mc_outcome *made, bool recovers,
+                      const mpz_t states, mc_error *error)
 {
-    char first[MC_STATE_ID_MAX];
-    char state[MC_AGAIN_STATE_MAX];
-    mc_judging_state_id(a->j, a->first, first, sizeof first);
-    (void)snprintf(state, sizeof state, "%s//%s%s", first, ways[a->way].name, a->where);
-    mc_again_found found = {what, state, made, (const mpz_t *)states, &a->recovery};
-    return a->options.found == NULL ? MC_OK : a->options.found(a->options.context, &found, error);
+    char again[MC_AGAIN_WHERE_MAX + 20];
+    char state[MC_STATE_AGAIN_MAX];
+    if (a->options.found == NULL) {
+        return MC_OK;
+    }
+    mc_crash crash = *a->first;
+    (void)snprintf(again, sizeof again, "%s%s", ways[a->way].name, a->where);
+    crash.again = again;
+    crash.op = a->point < a->recovery.op_count ? &a->recovery.op[a->point] : NULL;
+    mc_judging_state_id(a->j, &crash, state, sizeof state);
+    mc_again_found found = {.what = what,
+                            .crash = &crash,
+                            .state = state,
+                            .made = made,
+                            .recovers = recovers,
+                            .states = (const mpz_t *)states,
+                            .recovery = &a->recovery};
+    return a->options.found(a->options.context, &found, error);
 }
 
 mc_status mc_again_diverged(mc_again *a, const mc_outcome *made, const mpz_t states,
@@ -95,7 +107,7 @@ mc_status mc_again_diverged(mc_again *a, const mc_outcome *made, const mpz_t sta
                        : made->kind == MC_OUTCOME_REFUSED ? "refused"
                                                           : "no snapshot";
     mpz_add(a->counts.diverged, a->counts.diverged, states);
-    return tell(a, what, made, states, error);
+    return tell(a, what, made, made->kind == MC_OUTCOME_SNAPSHOT, states, error);
 }
 
 /* Is recover's answer SQLite's? Of what is no snapshot it is only said that it is none. */
@@ -114,7 +126,7 @@ static mc_status meet_recover(mc_again *a, const mc_outcome *made, mc_error *err
     mpz_t one;
     mpz_init_set_ui(one, 1);
     a->counts.disagreed++;
-    status = tell(a, "recover differs", &own, one, error);
+    status = tell(a, "recover differs", &own, made->kind == MC_OUTCOME_SNAPSHOT, one, error);
     mpz_clear(one);
     return status;
 }
@@ -151,44 +163,92 @@ mc_status mc_again_ask(mc_again *a, mc_reads *reads, mc_end *end, mc_arena *ends
 /* ---- the recovery ---- */
 
 /* Settings, a read, and at last a close, which checkpoints. */
-static int reopen(mc_again *a, const char *database, const char *vfs)
+static int reopen(const mc_judging *j, uint32_t way, const char *database, const char *vfs)
 {
     sqlite3 *db = NULL;
     char sql[120];
     (void)snprintf(sql, sizeof sql, "%sPRAGMA synchronous=%s; PRAGMA schema_version",
-                   ways[a->way].settings, mc_sync_names[a->j->options->record->sync]);
+                   ways[way].settings, mc_sync_names[j->options->record->sync]);
     int code = sqlite3_open_v2(database, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs);
     code = code == SQLITE_OK ? sqlite3_exec(db, sql, NULL, NULL, NULL) : code;
     int closed = sqlite3_close(db);
     return code == SQLITE_OK ? closed : code;
 }
 
-static mc_status record(mc_again *a, int *code, mc_error *error)
+/* What an application does that comes back that way to `disk`, which stays as it is but for new
+ * names. */
+static mc_status record(const mc_judging *j, mc_disk *disk, uint32_t way, mc_trace *recovery,
+                        mc_error *error)
 {
-    mc_disk *disk = &a->j->trace.base;
-    a->recovery.op_count = 0;
-    mc_memvfs_options options = {.disk = disk, .trace = &a->recovery};
+    recovery->op_count = 0;
+    mc_memvfs_options options = {.disk = disk, .trace = recovery};
     mc_memvfs *vfs = mc_memvfs_open(&options);
     if (vfs == NULL) {
         return no_memory(error);
     }
-    *code = SQLITE_OK;
+    int code = SQLITE_OK;
     mc_disk_begin(disk);
-    for (uint32_t d = 0; d < a->recovery.database_count && *code == SQLITE_OK; d++) {
-        *code = reopen(a, a->recovery.database[d], mc_memvfs_name(vfs));
+    for (uint32_t d = 0; d < recovery->database_count && code == SQLITE_OK; d++) {
+        code = reopen(j, way, recovery->database[d], mc_memvfs_name(vfs));
     }
     mc_disk_rewind(disk);
     mc_memvfs_close(vfs);
     /* Now, since it made names. */
-    if (*code == SQLITE_NOMEM || !copy_files(&a->recovery.base, disk)) {
+    if (code == SQLITE_NOMEM || !copy_files(&recovery->base, disk)) {
         return no_memory(error);
     }
-    if (a->options.plant != NULL) {
-        a->options.plant(&a->recovery);
+    if (code != SQLITE_OK) {
+        return mc_fail(error, MC_IO, "recovery", "a state that SQLite recovers: opened again: %s",
+                       sqlite3_errstr(code));
     }
-    a->counts.recoveries++;
-    a->counts.elements += a->recovery.op_count;
+    if (j->options->plant != NULL) {
+        j->options->plant(recovery);
+    }
     return MC_OK;
+}
+
+static void begin_recovery(const mc_judging *j, mc_trace *recovery)
+{
+    recovery->database_count = j->trace.database_count;
+    memcpy(recovery->database, j->trace.database, sizeof recovery->database);
+}
+
+static bool has_journal(const mc_trace *trace, const mc_disk *disk)
+{
+    bool has = false;
+    for (uint32_t d = 0; d < trace->database_count; d++) {
+        mc_files files;
+        mc_disk_files(disk, trace->database[d], &files);
+        has = has || files.journal.size > 0;
+    }
+    return has;
+}
+
+/* The longest name of a way that `again` begins with: the first has none. */
+static uint32_t way_of(const char *again)
+{
+    uint32_t way = 0;
+    for (uint32_t i = 1; i < sizeof ways / sizeof *ways; i++) {
+        way = strncmp(again, ways[i].name, strlen(ways[i].name)) == 0 ? i : way;
+    }
+    return way;
+}
+
+mc_status mc_again_record(mc_judging *j, const mc_disk *state, const char *again,
+                          mc_trace *recovery, const char **place, mc_error *error)
+{
+    uint32_t way = way_of(again);
+    *place = again + strlen(ways[way].name);
+    begin_recovery(j, recovery);
+    if (ways[way].journals && !has_journal(&j->trace, state)) {
+        return mc_fail(error, MC_USAGE, "no-such-state",
+                       "explain: \"%.40s\": no journal is there that makes a difference", again);
+    }
+    mc_disk disk = {0};
+    mc_status status =
+        copy_files(&disk, state) ? record(j, &disk, way, recovery, error) : no_memory(error);
+    mc_disk_free(&disk);
+    return status;
 }
 
 /* ---- kill ---- */
@@ -197,6 +257,7 @@ static mc_status visit(void *context, const mc_crash *crash, mc_error *error)
 {
     mc_again *a = context;
     mc_outcome made;
+    a->point = crash->point;
     int n = snprintf(a->where, sizeof a->where, "%zu", crash->point);
     if (crash->cut > 0) {
         (void)snprintf(a->where + n, sizeof a->where - (size_t)n, "+%u", crash->cut);
@@ -229,33 +290,19 @@ static mc_status kill_recovery(mc_again *a, mc_error *error)
 
 /* ---- all of it ---- */
 
-static bool has_journal(const mc_again *a)
-{
-    bool has = false;
-    for (uint32_t d = 0; d < a->recovery.database_count; d++) {
-        mc_files files;
-        mc_disk_files(&a->j->trace.base, a->recovery.database[d], &files);
-        has = has || files.journal.size > 0;
-    }
-    return has;
-}
-
 /* The judging's disk shows the first state; not any more when this returns. */
 static mc_status judge_recovery(mc_again *a, mc_error *error)
 {
-    int code = SQLITE_OK;
     if (a->recovery.arena.used_bytes > MC_AGAIN_KEPT_BYTES) {
         mc_arena_reset(&a->recovery.arena);
         mc_again_power_forget(a->power);
     }
-    mc_status status = record(a, &code, error);
-    if (status == MC_OK && code != SQLITE_OK) {
-        status = mc_fail(error, MC_IO, "recovery", "a state that SQLite recovers: opened again: %s",
-                         sqlite3_errstr(code));
-    }
+    mc_status status = record(a->j, &a->j->trace.base, a->way, &a->recovery, error);
     if (status != MC_OK) {
         return status;
     }
+    a->counts.recoveries++;
+    a->counts.elements += a->recovery.op_count;
     return a->power != NULL ? mc_again_power_judge(a->power, error) : kill_recovery(a, error);
 }
 
@@ -290,7 +337,7 @@ mc_status mc_again_judge(mc_again *a, const mc_disk *state, const mc_crash *cras
     j->single = true;
     mc_status status = is_repeated(a, &repeated, error);
     a->counts.repeated += repeated;
-    bool journal = has_journal(a);
+    bool journal = has_journal(&a->recovery, &j->trace.base);
     for (a->way = 0; status == MC_OK && !repeated && a->way < sizeof ways / sizeof *ways;
          a->way++) {
         if (a->way > 0 && !copy_files(&j->trace.base, &a->recovery.base)) {
@@ -312,9 +359,8 @@ mc_again *mc_again_open(mc_judging *j, const mc_again_options *options)
     }
     a->j = j;
     a->options = *options;
-    mpz_inits(a->counts.total, a->counts.unresolved, a->counts.diverged, NULL);
-    a->recovery.database_count = j->trace.database_count;
-    memcpy(a->recovery.database, j->trace.database, sizeof a->recovery.database);
+    mc_again_counts_init(&a->counts);
+    begin_recovery(j, &a->recovery);
     a->recover = MC_IMPORTERS_MAX;
     for (uint32_t i = 0; i < j->importers->count && a->recover == MC_IMPORTERS_MAX; i++) {
         a->recover = j->importers->chosen[i].kind == MC_IMPORTER_RECOVER ? i : a->recover;
@@ -341,20 +387,11 @@ void mc_again_close(mc_again *a)
     mc_idmap_free(&a->witness);
     mc_idmap_free(&a->seen);
     free(a->made);
-    mpz_clears(a->counts.total, a->counts.unresolved, a->counts.diverged, NULL);
+    mc_again_counts_clear(&a->counts);
     free(a);
 }
 
 const mc_again_counts *mc_again_counted(const mc_again *a)
 {
     return &a->counts;
-}
-
-void mc_again_equal(const mc_again_counts *counts, mpz_t out)
-{
-    mpz_sub(out, counts->total, counts->unresolved);
-    mpz_sub_ui(out, out, counts->visited);
-    if (mpz_sgn(out) < 0) { /* one of those that are not resolved was visited, too */
-        mpz_set_ui(out, 0);
-    }
 }

@@ -27,31 +27,16 @@
 #ifndef MIDCOMMIT_HARNESS_JUDGE_AGAIN_H
 #define MIDCOMMIT_HARNESS_JUDGE_AGAIN_H
 
+#include "harness/judge/againcount.h"
 #include "harness/judge/judging.h"
-
-/* The numbers of second states are over witnesses that are not repeated. Those that are neither
- * visited nor unresolved are proved equal: of the same bytes as one that was visited, or of a class
- * with one. */
-typedef struct mc_again_counts {
-    uint64_t witnesses;  /* states of the first crash that were given */
-    uint64_t repeated;   /* of them: were given before */
-    uint64_t unasked;    /* of them: SQLite makes no snapshot of it */
-    uint64_t recoveries; /* of the others: one each, and one more where there is a journal */
-    uint64_t elements;   /* of their traces */
-    uint64_t points;     /* crash points of those */
-    uint64_t visited;    /* second states that were made and recovered: distinct ones */
-    uint64_t classes;    /* power: what they fell into */
-    uint64_t disagreed;  /* visited states of which recover made something else than SQLite */
-    mpz_t total;         /* second states */
-    mpz_t unresolved;    /* not decided within the budget */
-    mpz_t diverged;      /* SQLite makes something else of them than of the first state */
-} mc_again_counts;
 
 /* What was found: the judging's disk shows a state of it. */
 typedef struct mc_again_found {
     const char *what;       /* "another snapshot", "no snapshot", "refused", "recover differs" */
+    const mc_crash *crash;  /* the first, with `again` set, and the second's operation */
     const char *state;      /* the first state's name, "//", and the second's within the recovery */
     const mc_outcome *made; /* by SQLite; of "recover differs", by recover */
+    bool recovers;          /* SQLite makes a snapshot of it */
     const mpz_t *states;    /* how many */
     const mc_trace *recovery; /* begins at the first state */
 } mc_again_found;
@@ -60,8 +45,6 @@ typedef struct mc_again_options {
     const mc_power_profile *power; /* null: the machine lives on */
     uint64_t budget; /* per second crash point: states (kill; 0: all), runs (power; 0: 2000) */
     mc_status (*found)(void *context, const mc_again_found *found, mc_error *error); /* or null */
-    void (*plant)(
-        mc_trace *recovery); /* for tests: breaks the recovery that was recorded; or null */
     void *context;
 } mc_again_options;
 
@@ -73,13 +56,17 @@ mc_again *mc_again_open(mc_judging *judging, const mc_again_options *options);
 void mc_again_close(mc_again *again);
 const mc_again_counts *mc_again_counted(const mc_again *again);
 
-/* How many second states are proved equal to one that was visited. */
-void mc_again_equal(const mc_again_counts *counts, mpz_t out);
-
 /* Crashes the recovery from `state` (the judging's disk, or one with the same main files). `crash`
  * says where it comes from; `control`: what SQLite made of it. The judging stays as it was, but for
  * `given`, its arena and its scratch view. */
 mc_status mc_again_judge(mc_again *again, const mc_disk *state, const mc_crash *crash,
                          const mc_outcome *control, mc_error *error);
+
+/* Records how an application comes back to `state`: "exclusive:12+01" and "12+01" name the way. The
+ * trace's base is `state`, its files under the same numbers; it keeps nothing of the judging but
+ * the names of databases, and is freed with mc_trace_free. `*place` is what stands behind the way.
+ * MC_USAGE: that way is not taken from there. */
+mc_status mc_again_record(mc_judging *judging, const mc_disk *state, const char *again,
+                          mc_trace *recovery, const char **place, mc_error *error);
 
 #endif

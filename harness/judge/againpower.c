@@ -90,6 +90,7 @@ static void name_state(mc_again_power *p)
     text = (mc_choice_text){.out = cells};
     mc_power_answers(p->loss, p->file, p->states.choice, say_answer, &text);
     mc_choice_end(&text);
+    p->a->point = p->point;
     (void)snprintf(p->a->where, sizeof p->a->where, "%zu%s%s%s", p->point,
                    names[0] != '\0' || cells[0] != '\0' ? "+" : "", names, cells);
 }

@@ -6,7 +6,7 @@
 #include "harness/judge/again.h"
 #include "harness/judge/lazyimage.h"
 
-enum { MC_AGAIN_WHERE_MAX = 2 * MC_CHOICE_MAX, MC_AGAIN_STATE_MAX = 2048 };
+enum { MC_AGAIN_WHERE_MAX = 2 * MC_CHOICE_MAX + 24 };
 
 typedef struct mc_again_power mc_again_power;
 
@@ -26,6 +26,7 @@ struct mc_again {
     mc_outcome expected;
     const mc_crash *first;
     uint32_t way;                   /* in which the application comes back */
+    size_t point;                   /* in its recovery */
     char where[MC_AGAIN_WHERE_MAX]; /* names the present second state within the recovery */
     mc_again_power *power;
 };

@@ -1,5 +1,6 @@
 #include "harness/judge/judge.h"
 
+#include "harness/judge/again.h"
 #include "harness/judge/defects.h"
 #include "harness/judge/judging.h"
 #include "harness/judge/loss.h"
@@ -100,9 +101,13 @@ static mc_status add_finding(mc_judging *j, const mc_crash *crash, const char *w
     }
     bool first = finding->count == 0;
     finding->count += times;
-    if (first) {
+    /* A part of a choice ("...") names no state: the next of a second crash that has a name does.
+     */
+    bool unnamed = crash->again != NULL && strstr(finding->state, "...") != NULL;
+    if (first || unnamed) {
         (void)snprintf(finding->verdict, sizeof finding->verdict, "%s", text);
-        mc_judging_state_id(j, crash, finding->state, sizeof finding->state);
+        mc_judging_state_id(j, crash, finding->state,
+                            crash->again != NULL ? sizeof finding->state : MC_STATE_ID_MAX);
         finding->bytes = case_bytes(j, crash);
         finding->importer = importer;
         finding->defect = defect;
@@ -175,6 +180,45 @@ mc_status mc_judged_meeting(mc_judging *j, const mc_crash *crash, const mc_outco
                        NULL, 1, error);
 }
 
+/* The known defect of this SQLite whose mark one of the state's databases carries, or null. */
+static const char *known_defect(mc_judging *j, const mc_verdict *verdict)
+{
+    const mc_defect *defect = NULL;
+    for (uint32_t d = 0; defect == NULL && d < j->trace.database_count; d++) {
+        mc_files files;
+        if (mc_judging_files(j, d, &files)) {
+            defect = mc_defect_find(sqlite3_libversion_number(), &files, verdict,
+                                    j->options->record->sync, j->crash_name);
+        }
+    }
+    return defect != NULL ? defect->name : NULL;
+}
+
+/* A second crash has shown something; `who` of the signature says what is not as it was. Where
+ * nothing is promised of the first crash, nothing is of the second. */
+static mc_status found_again(void *context, const mc_again_found *found, mc_error *error)
+{
+    mc_judging *j = context;
+    mc_crash crash = *found->crash;
+    bool meeting = strcmp(found->what, "recover differs") == 0;
+    mc_verdict verdict = verdict_of(j, &crash, found->made, found->recovers);
+    const char *defect = meeting ? NULL : known_defect(j, &verdict);
+    crash.note = found->made->kind == MC_OUTCOME_SNAPSHOT ? "another snapshot" : NULL;
+    return add_finding(j, &crash, meeting ? "recover differs from sqlite" : "does not converge",
+                       UINT32_MAX, &verdict, found->made,
+                       meeting || (defect == NULL && j->cell->promise != MC_PROMISE_NOTHING),
+                       defect, 1, error);
+}
+
+mc_status mc_judged_again(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
+                          mc_error *error)
+{
+    if (j->again == NULL || j->handover.mistake != NULL) {
+        return MC_OK;
+    }
+    return mc_again_judge(j->again, &j->trace.base, crash, control, error);
+}
+
 /* A state that was not met before: everything that has to be run is run. */
 static mc_status first_meeting(mc_judging *j, mc_known *known, const mc_crash *crash,
                                mc_error *error)
@@ -199,21 +243,7 @@ static mc_status first_meeting(mc_judging *j, mc_known *known, const mc_crash *c
             status = mc_judged_meeting(j, crash, &row[0], &row[i + 1], error);
         }
     }
-    return status;
-}
-
-/* The known defect of this SQLite whose mark one of the state's databases carries, or null. */
-static const char *known_defect(mc_judging *j, const mc_verdict *verdict)
-{
-    const mc_defect *defect = NULL;
-    for (uint32_t d = 0; defect == NULL && d < j->trace.database_count; d++) {
-        mc_files files;
-        if (mc_judging_files(j, d, &files)) {
-            defect = mc_defect_find(sqlite3_libversion_number(), &files, verdict,
-                                    j->options->record->sync, j->crash_name);
-        }
-    }
-    return defect != NULL ? defect->name : NULL;
+    return status == MC_OK ? mc_judged_again(j, crash, &row[0], error) : status;
 }
 
 mc_status mc_judged_control(mc_judging *j, const mc_crash *crash, const mc_outcome *control,
@@ -348,9 +378,39 @@ static void end_cells(const mc_judging *j, uint64_t skipped)
     }
 }
 
+static mc_status open_again(mc_judging *j, mc_error *error)
+{
+    const mc_judge_options *o = j->options;
+    if (!o->again) {
+        return MC_OK;
+    }
+    mc_again_options options = {
+        .power = o->power, .budget = o->budget, .found = found_again, .context = j};
+    j->again = mc_again_open(j, &options);
+    return j->again != NULL ? MC_OK : no_memory(error);
+}
+
+/* The counts become the cell's in which states are handed over as they are: the first, if any. */
+static mc_status close_again(mc_judging *j, mc_cell *cell, mc_status status, mc_error *error)
+{
+    if (j->again != NULL && status == MC_OK) {
+        cell->again = malloc(sizeof *cell->again);
+        if (cell->again == NULL) {
+            status = no_memory(error);
+        } else {
+            mc_again_counts_init(cell->again);
+            mc_again_counts_add(cell->again, mc_again_counted(j->again));
+        }
+    }
+    mc_again_close(j->again);
+    j->again = NULL;
+    return status;
+}
+
 mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *error)
 {
     assert(cell->finding == NULL);
+    assert(!options->again || !options->record->kv);
     assert(!options->record->kv || options->sidecars <= 1u << MC_MISTAKE_AS_IS);
     mc_judging *j = malloc(sizeof *j);
     if (j == NULL) {
@@ -360,14 +420,15 @@ mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *err
     if (status == MC_OK) {
         mc_explored explored;
         begin_cells(j, cell);
+        status = open_again(j, error);
         mc_visitor visitor = {.context = j,
                               .applied = j->trace.is_kv ? NULL : mc_judging_applied,
                               .acked = mc_judging_acked,
                               .state = judge_state};
-        if (options->power != NULL) {
+        if (status == MC_OK && options->power != NULL) {
             j->cell = cell;
             status = mc_loss_judge(j, cell, error);
-        } else {
+        } else if (status == MC_OK) {
             status = mc_judging_explore(j, &visitor, &explored, error);
             end_cells(j, explored.skipped);
         }
@@ -376,10 +437,16 @@ mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *err
                              "%s: nothing was committed, so no crash was tested",
                              options->record->workload);
         }
+        status = close_again(j, cell, status, error);
         mc_judging_close(j);
     }
     free(j);
     return status;
+}
+
+bool mc_finding_is_again(const mc_finding *finding)
+{
+    return strstr(finding->signature, MC_AGAIN_MARK "/") != NULL;
 }
 
 void mc_cell_free(mc_cell *cell)
@@ -388,6 +455,10 @@ void mc_cell_free(mc_cell *cell)
     if (cell->proof != NULL) {
         mc_proof_clear(cell->proof);
         free(cell->proof);
+    }
+    if (cell->again != NULL) {
+        mc_again_counts_clear(cell->again);
+        free(cell->again);
     }
     memset(cell, 0, sizeof *cell);
 }

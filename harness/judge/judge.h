@@ -12,10 +12,19 @@
 #include "crashsim/crash.h"
 #include "crashsim/power.h"
 #include "harness/importer/importers.h"
+#include "harness/judge/againcount.h"
 #include "harness/judge/proof.h"
 #include "harness/judge/verdict.h"
 
-enum { MC_SIGNATURE_MAX = 200, MC_STATE_ID_MAX = 600 };
+enum {
+    MC_SIGNATURE_MAX = 200,
+    MC_STATE_ID_MAX = 600,
+    MC_STATE_AGAIN_MAX = 1800 /* with a second crash */
+};
+
+/* Behind the crash model in signatures and cases: a second crash, of the recovery from the first.
+ */
+#define MC_AGAIN_MARK "+again"
 
 /* Counts of states, for one importer. */
 typedef struct mc_tally {
@@ -36,7 +45,7 @@ typedef struct mc_tally {
 typedef struct mc_finding {
     char signature[MC_SIGNATURE_MAX];
     char verdict[64];
-    char state[MC_STATE_ID_MAX]; /* the first one */
+    char state[MC_STATE_AGAIN_MAX]; /* the first one */
     uint64_t count;
     uint64_t bytes;     /* what a case of that state would hold, about: the smaller, the better */
     uint32_t importer;  /* index in the importers; UINT32_MAX: the control or the differential */
@@ -56,6 +65,7 @@ typedef struct mc_cell {
     mc_promise promise;
     mc_tally tally[MC_IMPORTERS_MAX];
     mc_proof *proof; /* power: the same in states; the counts above are of classes. Else null */
+    mc_again_counts *again; /* of second crashes; null when there were none */
     mc_finding *finding;
     uint32_t finding_count;
     uint32_t finding_capacity;
@@ -69,6 +79,9 @@ typedef struct mc_judge_options {
     uint64_t budget;   /* states per crash point; 0: no bound. power: states that are run for it */
     bool clean_too;    /* a clean verdict is a finding, too, that never fails */
     uint32_t sidecars; /* bits of mistakes (handover.h), for files only; 0: as-is */
+    bool again;        /* for files: crash the recovery, too (again.h) */
+    void (*plant)(
+        mc_trace *recovery); /* for tests: breaks each recovery that was recorded; or null */
 } mc_judge_options;
 
 /* Records the workload and judges all its states, with each chosen mistake. `cell` is one for each,
@@ -76,5 +89,8 @@ typedef struct mc_judge_options {
  * mc_cell_free. States in which a mistake changes nothing are not counted in its cell. */
 mc_status mc_judge(const mc_judge_options *options, mc_cell *cell, mc_error *error);
 void mc_cell_free(mc_cell *cell);
+
+/* Is it of a second crash? */
+bool mc_finding_is_again(const mc_finding *finding);
 
 #endif

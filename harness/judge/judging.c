@@ -554,9 +554,10 @@ void mc_judging_signature(const mc_judging *j, const mc_crash *crash, const char
     /* How far behind is a matter of when, not of what: one signature for all. */
     const char *class = verdict->kind == MC_STALE && !verdict->empty ? "stale" : text;
     const mc_mistake *mistake = j->handover.mistake;
-    (void)snprintf(out, MC_SIGNATURE_MAX, "%s/%s%s%s/%s/%s/%s/%s%s%s%s%s",
+    (void)snprintf(out, MC_SIGNATURE_MAX, "%s/%s%s%s%s/%s/%s/%s/%s%s%s%s%s",
                    mc_mode_names[j->options->record->mode], j->crash_name,
-                   mistake != NULL ? "@" : "", mistake != NULL ? mistake->name : "", kind,
+                   crash->again != NULL ? MC_AGAIN_MARK : "", mistake != NULL ? "@" : "",
+                   mistake != NULL ? mistake->name : "", kind,
                    seen != NULL && seen->role[0] != '\0' ? seen->role : "-", who, class,
                    defect != NULL ? "/" : "", defect != NULL ? defect : "",
                    crash->note != NULL ? "/" : "", crash->note != NULL ? crash->note : "");
@@ -577,6 +578,10 @@ void mc_judging_state_id(const mc_judging *j, const mc_crash *crash, char *out, 
     }
     if (j->handover.mistake != NULL && n > 0 && (size_t)n < size) {
         (void)snprintf(out + n, size - (size_t)n, "@%s", j->handover.mistake->name);
+    }
+    if (crash->again != NULL && n > 0 && (size_t)n < size) {
+        bool fits = (size_t)n + strlen(crash->again) + 3 <= size;
+        (void)snprintf(out + n, size - (size_t)n, "//%s", fits ? crash->again : "...");
     }
 }
 

@@ -51,6 +51,7 @@ typedef struct mc_judging {
     mc_cell *cells;                     /* by rank of the chosen mistakes */
     size_t last_point[MC_MISTAKES_MAX]; /* by rank: the last crash point counted, plus 1 */
     mc_cell *cell;                      /* the one that counts now */
+    struct mc_again *again;             /* crashes recoveries (again.h), or null */
     uint8_t page[MC_PAGE_SIZE_MAX];
 } mc_judging;
 
@@ -100,6 +101,9 @@ mc_status mc_judged_importer(mc_judging *judging, const mc_crash *crash, uint32_
 /* The control did not keep its promise on the present state. */
 mc_status mc_judged_control(mc_judging *judging, const mc_crash *crash, const mc_outcome *control,
                             const mc_verdict *verdict, uint64_t times, mc_error *error);
+/* The present state, which SQLite recovers as `control` says, is crashed again in its recovery. */
+mc_status mc_judged_again(mc_judging *judging, const mc_crash *crash, const mc_outcome *control,
+                          mc_error *error);
 /* recover has made `own` of the present state, and SQLite `control`. */
 mc_status mc_judged_meeting(mc_judging *judging, const mc_crash *crash, const mc_outcome *control,
                             const mc_outcome *own, mc_error *error);
@@ -137,7 +141,7 @@ void mc_judging_signature(const mc_judging *judging, const mc_crash *crash, cons
                           char out[MC_SIGNATURE_MAX]);
 
 /* "inplace/delete/full/kill/57+4096@no-journal": the name under which a state can be asked for
- * again. */
+ * again. One of a second crash has the first one's name, "//", and its own within the recovery. */
 void mc_judging_state_id(const mc_judging *judging, const mc_crash *crash, char *out, size_t size);
 
 #endif

@@ -425,13 +425,41 @@ static mc_status take_alike(mc_loss *l, const mc_outcome *outcome, const mpz_t s
     return status;
 }
 
+/* The states of now, of which SQLite makes a snapshot, are crashed again: that in which everything
+ * is there that is open, and that in which nothing is (again.h says why these). Where there is
+ * nothing to pick, one state alone is chosen already. */
+static mc_status crash_again(mc_loss *l, const mc_outcome *outcome, mc_error *error)
+{
+    mc_judging *j = l->j;
+    uint64_t random = 0;
+    mc_status status = MC_OK;
+    int witnesses = l->to_pick != NULL ? 2 : 1;
+    for (int nothing = 0; status == MC_OK && nothing < witnesses; nothing++) {
+        char cells[MC_CHOICE_MAX];
+        if (l->to_pick != NULL) {
+            mc_states_bring_back(&l->states);
+            (void)mc_lazy_pick(l->lazy, &l->states, l->to_pick, l->picked);
+        }
+        mc_states_choose_open(&l->states, nothing, &random);
+        if (!mc_states_show(&l->states, &j->trace.base, l->shown)) {
+            return mc_loss_no_memory(error);
+        }
+        mc_loss_name_cells(l, cells);
+        mc_loss_name_state(l, cells);
+        status = mc_judged_again(j, &l->crash, outcome, error);
+    }
+    mc_states_bring_back(&l->states);
+    return status;
+}
+
 static mc_status take_control(mc_loss *l, mc_loss_subject *s, const mc_outcome *outcome,
                               const mpz_t states, mc_error *error)
 {
     (void)s;
     mpz_add(l->resolved, l->resolved, states);
     if (outcome->kind == MC_OUTCOME_SNAPSHOT) {
-        return add_for(l, MC_LOSS_CONTROL, outcome, true, states, error);
+        mc_status added = add_for(l, MC_LOSS_CONTROL, outcome, true, states, error);
+        return added == MC_OK && l->j->again != NULL ? crash_again(l, outcome, error) : added;
     }
     mpz_t rest;
     mpz_init_set(rest, states);

@@ -221,12 +221,15 @@ static mc_status make_tasks(runner *r, mc_error *error)
     if (r->options->sidecars > 1u << MC_MISTAKE_AS_IS && (r->options->crash & MC_CRASH_KV) != 0) {
         note_skipped(r, "mistakes with sidecars", "kv, which has no files");
     }
+    if (r->options->again && (r->options->crash & MC_CRASH_KV) != 0) {
+        note_skipped(r, "second crashes", "kv, whose store needs no recovery of files");
+    }
     if (r->options->sidecars > 1u << MC_MISTAKE_AS_IS && r->options->profiles != 0) {
         note_skipped(r, "mistakes with sidecars", "power, which hands over as-is");
     }
     if (r->options->workloads == NULL) {
         for (const mc_workload *w = mc_workloads; w->name != NULL && status == MC_OK; w++) {
-            status = add_workload(r, w->name, error);
+            status = w->named_only ? MC_OK : add_workload(r, w->name, error);
         }
     } else {
         size_t size = strlen(r->options->workloads) + 1;
@@ -285,6 +288,12 @@ static bool is_as_is(const mc_task *task)
     return task->kv || task->power != NULL;
 }
 
+bool mc_run_crashes_again(const mc_run_options *o, const mc_task *task)
+{
+    bool as_is = o->sidecars == 0 || (o->sidecars & 1u << MC_MISTAKE_AS_IS) != 0;
+    return o->again && as_is && !task->kv;
+}
+
 static char *work(void *context, uint32_t index, mc_error *error)
 {
     runner *r = context;
@@ -307,6 +316,7 @@ static char *work(void *context, uint32_t index, mc_error *error)
                                 .power = task->power,
                                 .budget = o->budget,
                                 .clean_too = o->clean_too,
+                                .again = mc_run_crashes_again(o, task),
                                 .sidecars = is_as_is(task) ? 0 : o->sidecars};
     mc_cell cell[MC_MISTAKES_MAX];
     memset(cell, 0, sizeof cell);
@@ -393,6 +403,7 @@ static mc_status find_task(const runner *r, const char *line, const char *where,
     mc_status status = mc_run_decode(line, where, r->identity, r->options, &r->result->importers,
                                      name, cell, error);
     bool proof = cell[0].proof != NULL;
+    bool again = cell[0].again != NULL;
     free_cells(cell, r->ways);
     *index = 0;
     while (status == MC_OK && *index < r->task_count && strcmp(r->task[*index].name, name) != 0) {
@@ -402,6 +413,12 @@ static mc_status find_task(const runner *r, const char *line, const char *where,
     if (status == MC_OK && *index != MC_TASKS_MAX && proof != (r->task[*index].power != NULL)) {
         status = mc_fail(error, MC_MALFORMED, "results", "%s: %s has %s", where, name,
                          proof ? "a proof, which only power has" : "no proof");
+    }
+    if (status == MC_OK && *index != MC_TASKS_MAX &&
+        again != mc_run_crashes_again(r->options, &r->task[*index])) {
+        status =
+            mc_fail(error, MC_MALFORMED, "results", "%s: %s has %s", where, name,
+                    again ? "second crashes, which --depth did not ask for" : "no second crashes");
     }
     return status;
 }
@@ -505,6 +522,16 @@ bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers)
     }
     if (more->proof != NULL) {
         mc_proof_add(cell->proof, more->proof);
+    }
+    if (more->again != NULL && cell->again == NULL) {
+        cell->again = malloc(sizeof *cell->again);
+        if (cell->again == NULL) {
+            return false;
+        }
+        mc_again_counts_init(cell->again);
+    }
+    if (more->again != NULL) {
+        mc_again_counts_add(cell->again, more->again);
     }
     uint32_t count = cell->finding_count + more->finding_count;
     mc_finding *finding = realloc(cell->finding, (count > 0 ? count : 1) * sizeof *finding);

@@ -52,6 +52,7 @@ typedef struct mc_run_options {
     uint64_t budget;   /* of mc_judge_options */
     bool clean_too;    /* findings of clean verdicts, too */
     uint32_t sidecars; /* bits of mistakes (handover.h); 0: as-is, and nothing is said of it */
+    bool again;        /* files that are handed over as-is: crash the recovery, too (again.h) */
     uint32_t shard;    /* 1..shards */
     uint32_t shards;
     uint32_t jobs;
@@ -135,6 +136,9 @@ void mc_run_identity(const mc_run_options *options, const mc_importers *importer
 /* Is this importer judged in such a cell? Under power only those are whose reads are known: what a
  * program or library looks at is not. */
 bool mc_run_judges(const mc_run_cell *cell, const mc_chosen *importer);
+
+/* Is the recovery of such a task's states crashed, too? */
+bool mc_run_crashes_again(const mc_run_options *options, const mc_task *task);
 
 /* Adds the counts and findings of `more` to `cell`. False without memory. */
 bool mc_run_merge(mc_cell *cell, const mc_cell *more, uint32_t importers);

@@ -74,11 +74,11 @@ void mc_run_identity(const mc_run_options *options, const mc_importers *importer
     }
     int n = snprintf(out, size,
                      "sqlite=%s%s%s importers=%s required=%s txns=%u page=%u cache=%u seed=%" PRIu64
-                     " budget=%" PRIu64 "%s files=%016" PRIx64,
+                     " budget=%" PRIu64 "%s%s files=%016" PRIx64,
                      sqlite3_libversion(), importers->shell[0] != '\0' ? " shell=" : "",
                      importers->shell, options->importers, options->required, options->txns,
                      options->page_size, options->cache_pages, options->seed, options->budget,
-                     options->clean_too ? " clean" : "", files);
+                     options->clean_too ? " clean" : "", options->again ? " depth=2" : "", files);
     for (uint32_t i = 0; options->sidecars != 0 && i < mc_mistake_count(options->sidecars); i++) {
         size_t have = n >= 0 && (size_t)n < size ? strlen(out) : size;
         (void)snprintf(out + have, size - have, "%s%s", i == 0 ? " sidecars=" : ",",
@@ -137,6 +137,17 @@ static json_t *encode_proof(const mc_proof *p, uint32_t importers)
                      (json_int_t)p->points, "verdicts", verdicts);
 }
 
+static json_t *encode_again(const mc_again_counts *c)
+{
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "witnesses",
+                     (json_int_t)c->witnesses, "repeated", (json_int_t)c->repeated, "unasked",
+                     (json_int_t)c->unasked, "recoveries", (json_int_t)c->recoveries, "elements",
+                     (json_int_t)c->elements, "points", (json_int_t)c->points, "visited",
+                     (json_int_t)c->visited, "classes", (json_int_t)c->classes, "disagreed",
+                     (json_int_t)c->disagreed, "total", encode_big(c->total), "unresolved",
+                     encode_big(c->unresolved), "diverged", encode_big(c->diverged));
+}
+
 /* What a cell holds, as keys of `object`. */
 static void encode_cell(json_t *object, const mc_cell *cell, uint32_t importers)
 {
@@ -165,6 +176,9 @@ static void encode_cell(json_t *object, const mc_cell *cell, uint32_t importers)
     json_object_set_new(object, "findings", findings);
     if (cell->proof != NULL) {
         json_object_set_new(object, "power", encode_proof(cell->proof, importers));
+    }
+    if (cell->again != NULL) {
+        json_object_set_new(object, "again", encode_again(cell->again));
     }
 }
 
@@ -299,6 +313,22 @@ static void decode_proof(const json_t *object, uint32_t importers, mc_proof *p, 
     }
 }
 
+static void decode_again(const json_t *object, mc_again_counts *c, bool *good)
+{
+    c->witnesses = count_of(object, "witnesses", good);
+    c->repeated = count_of(object, "repeated", good);
+    c->unasked = count_of(object, "unasked", good);
+    c->recoveries = count_of(object, "recoveries", good);
+    c->elements = count_of(object, "elements", good);
+    c->points = count_of(object, "points", good);
+    c->visited = count_of(object, "visited", good);
+    c->classes = count_of(object, "classes", good);
+    c->disagreed = count_of(object, "disagreed", good);
+    decode_big(json_object_get(object, "total"), c->total, good);
+    decode_big(json_object_get(object, "unresolved"), c->unresolved, good);
+    decode_big(json_object_get(object, "diverged"), c->diverged, good);
+}
+
 static void decode_cell(const json_t *line, uint32_t importers, mc_cell *cell, bool *good)
 {
     cell->explored.points = count_of(line, "points", good);
@@ -335,6 +365,13 @@ static void decode_cell(const json_t *line, uint32_t importers, mc_cell *cell, b
         decode_proof(power, importers, cell->proof, good);
     }
     *good = *good && (power == NULL || cell->proof != NULL);
+    const json_t *again = json_object_get(line, "again");
+    cell->again = *good && again != NULL ? malloc(sizeof *cell->again) : NULL;
+    if (cell->again != NULL) {
+        mc_again_counts_init(cell->again);
+        decode_again(again, cell->again, good);
+    }
+    *good = *good && (again == NULL || cell->again != NULL);
 }
 
 static void decode_cells(const json_t *line, uint32_t sidecars, uint32_t importers, mc_cell *cell,

@@ -171,7 +171,7 @@ typedef struct walk {
     uint64_t diverging; /* of them: do not converge */
     uint64_t told;
     uint64_t named; /* of them: the name was tried */
-    char first[MC_STATE_ID_MAX + 900];
+    char first[MC_STATE_AGAIN_MAX];
     char what[40];
 } walk;
 
@@ -310,7 +310,7 @@ static void open_walk(const row *r, mc_record_options *record, mc_judge_options 
                                   .txns = r->txns,
                                   .seed = 1};
     check(mc_importers_parse("recover,sqlite", &w->importers, &error), &error);
-    *options = (mc_judge_options){.record = record, .importers = &w->importers};
+    *options = (mc_judge_options){.record = record, .importers = &w->importers, .plant = r->plant};
     if (r->profile != NULL) {
         w->recover = *mc_importer_find("recover");
         w->recover.import = import;
@@ -321,7 +321,7 @@ static void open_walk(const row *r, mc_record_options *record, mc_judge_options 
     w->j.cell = &w->cell;
     const char *second = r->second != NULL ? r->second : r->profile;
     w->again_power = second != NULL ? mc_power_find(second) : NULL;
-    mc_again_options again = {.power = w->again_power, .found = note, .plant = r->plant};
+    mc_again_options again = {.power = w->again_power, .found = note};
     w->again = mc_again_open(&w->j, &again);
     assert_non_null(w->again);
 }

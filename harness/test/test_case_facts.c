@@ -43,6 +43,9 @@ static const fact_row fact_rows[] = {
     {"sync", "\"maybe\"", false},
     {"crash", "\"power\"", false},
     {"crash", "\"kill@no-journal\"", true},
+    {"crash", "\"kill+again\"", true},
+    {"crash", "\"kill+agai\"", false},
+    {"crash", "\"kill+again+again\"", false},
     {"crash", "\"kv:journal\"", false}, /* without a store */
     {"seed", "-1", false},
     {"seed", "1.5", false},
