@@ -29,7 +29,7 @@ printf 'CREATE TABLE t(a);\n-- @program\nINSERT INTO t VALUES(1);\nUPDATE t SET 
 "$midcommit" run --workload 'a <b>|`c`.sql' --crash power:ext4-ordered --mode delete --sync normal --quiet \
     --json power.json --sarif power.sarif --markdown power.md
 "$midcommit" run --workload inplace --txns 1 --mode delete --crash kill --sidecars older-journal --quiet \
-    --importer 'abandon,exec:cp main.db out.db' --json handed.json --sarif handed.sarif
+    --depth 2 --importer 'abandon,exec:cp main.db out.db' --json handed.json --sarif handed.sarif
 "$midcommit" run --workload inplace --txns 1 --mode delete --crash kill --require abandon --quiet \
     --sarif failed.sarif --markdown failed.md && fail "abandon is never clean, and was required"
 "$midcommit" migrate --from-kv "$top/corpus/rivet-kv/grow_10_k0001.jsonl" --json migrate.json 2>/dev/null

@@ -102,7 +102,7 @@ static void judge_all(const row *r, brute *b)
         mc_gray_visitor visitor = {b, judge_state};
         uint64_t visited;
         assert_int_equal(mc_gray_explore(power, b->trace.base.file_count, &b->j.trace.base,
-                                         STATES_MAX, &visitor, &visited, &error),
+                                         UINT32_MAX, &visitor, &visited, &error),
                          MC_OK);
         assert_true(visited > 0);
     }
