@@ -107,6 +107,11 @@ static mc_status walk_layout(mc_loss *l, const mpz_t total, mc_error *error)
 {
     mc_judging *j = l->j;
     mpz_set_ui(l->resolved, 0);
+    mpz_set(l->layout_total, total);
+    for (int k = 0; k < 2; k++) {
+        mpz_set_ui(l->taken[k], 0);
+        l->taken_classes[k] = 0;
+    }
     l->ends_at[1] = UINT32_MAX;
     mc_status status = mc_loss_walk(l, &l->subject[MC_LOSS_CONTROL], mc_loss_control_leaf,
                                     mc_loss_control_unresolved, error);
@@ -358,7 +363,8 @@ static void close_loss(mc_loss *l)
         mpz_clear(l->match[k]);
     }
     free(l->match);
-    mpz_clears(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, NULL);
+    mpz_clears(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, l->taken[0],
+               l->taken[1], l->layout_total, NULL);
     mc_lazy_close(l->lazy);
     mc_power_close(l->power);
     for (uint32_t f = 0; l->laid != NULL && f < l->trace.base.file_count; f++) {
@@ -377,7 +383,8 @@ static void close_loss(mc_loss *l)
 static mc_status open_loss(mc_loss *l, mc_error *error)
 {
     mc_judging *j = l->j;
-    mpz_inits(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, NULL);
+    mpz_inits(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, l->taken[0],
+              l->taken[1], l->layout_total, NULL);
     l->arena.limit_bytes = SIZE_MAX / 2;
     l->ends.limit_bytes = SIZE_MAX / 2;
     l->trace = j->trace;
