@@ -118,6 +118,7 @@ typedef struct mc_loss {
     uint64_t taken_classes[2];
     uint32_t taken_end[2]; /* of the first of these classes */
     mpz_t layout_total;
+    bool cut; /* it was not walked to its end */
     mc_loss_subject *nested; /* whose refusal the control is asked about, or null */
     mc_outcome refused;
     const mc_end *to_pick; /* when a row is added, choices are to make snapshot `picked`; or null */

@@ -11,7 +11,7 @@
 /* For one crash point. */
 enum {
     RUNS_DEFAULT = 20000,  /* of SQLite */
-    CLASSES_DEFAULT = 4000 /* that are walked, met before or not */
+    CLASSES_DEFAULT = 2500 /* that are walked, met before or not */
 };
 
 mc_status mc_loss_no_memory(mc_error *error)
@@ -119,10 +119,10 @@ static mc_status walk_layout(mc_loss *l, const mpz_t total, mc_error *error)
         status = mc_fail(error, MC_IO, "classes", "power: the classes at %zu do not add up",
                          l->crash.point);
     }
-    /* Where the control was not walked to the end, nobody is: importers have no limit of their own.
-     */
+    /* Importers have no limit of their own; what one refuses is not shared out then. */
     uint64_t left = l->classes_left;
-    for (uint32_t i = 0; status == MC_OK && left > 0 && i < j->importers->count; i++) {
+    l->cut = left == 0;
+    for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
         mc_importer_kind kind = j->importers->chosen[i].kind;
         if (kind == MC_IMPORTER_REJECT || kind == MC_IMPORTER_ABANDON) {
             l->ends_at[0] = UINT32_MAX;
@@ -186,7 +186,11 @@ static mc_status judge_layout(mc_loss *l, mc_error *error)
     mpz_set_ui(l->layout_lost, 0);
     l->layout_classes = 0;
     l->adding = &known.came;
-    status = walk_layout(l, known.total, error);
+    if (l->classes_left > 0) {
+        status = walk_layout(l, known.total, error);
+    } else {
+        mpz_set(l->layout_lost, known.total);
+    }
     mpz_set(known.lost, l->layout_lost);
     known.classes = l->layout_classes;
     status = status == MC_OK ? add_layout(l, &known, error) : status;

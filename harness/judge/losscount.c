@@ -580,6 +580,9 @@ mc_status mc_loss_field_leaf(void *context, uint32_t number, mc_error *error)
     if (end.refusal == NULL || empty) {
         return share_out(l, s, &end, take_field, error);
     }
+    if (l->cut) {
+        return MC_OK;
+    }
     bool done = false;
     mc_status status = MC_OK;
     mpz_t states;
