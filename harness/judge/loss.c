@@ -11,7 +11,7 @@
 /* For one crash point. */
 enum {
     RUNS_DEFAULT = 20000,  /* of SQLite */
-    CLASSES_DEFAULT = 2500 /* that are walked, met before or not */
+    CLASSES_DEFAULT = 2000 /* that are walked, met before or not */
 };
 
 mc_status mc_loss_no_memory(mc_error *error)
