@@ -34,7 +34,7 @@ static const mc_option table[] = {
     {"page-size", "N", "bytes, a power of two", "4096"},
     {"cache-pages", "N", "page cache; default: each workload's own", NULL},
     {"seed", "N", "of everything random", "1"},
-    {"budget", "N", "most states per crash point (power: that SQLite is run on); default: all",
+    {"budget", "N", "most states per crash point (power: that SQLite is run on, and classes)",
      NULL},
     {"depth", "N", "2: crash SQLite's recovery from each state, too, and recover again", "1"},
     {"shard", "I/N", "only the I-th of N parts of the work", NULL},

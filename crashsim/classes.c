@@ -161,8 +161,14 @@ static mc_status take_finding(walking *w, uint32_t from, const mc_read *read, co
     bool grew;
     uint32_t to;
     mc_status status = go_on(w, from, found.label, &grew, &to);
-    if (status == MC_OK && grew && found.failed && found.times > 1) {
+    /* Once for what is found, whatever the length of the file. */
+    mc_findings *kept = mc_trie_findings(w->walk->trie, f->id);
+    if (kept == NULL) {
+        return no_memory(w);
+    }
+    if (status == MC_OK && grew && found.failed && found.times > 1 && !kept->compared) {
         status = run_other(w, read, cells, f, to);
+        kept->compared = true;
     }
     if (status == MC_OK && to != MC_NO_NODE) {
         status = walk_node(w, to);

@@ -29,9 +29,10 @@ typedef struct mc_subject {
     /* A reader that checks what it reads, and when that fails looks at nothing more of it, does the
      * same for all that fails. Null, or: can that be in this read, and do these bytes of it fail?
      * `*from` and `*to` come as the read's, and leave as those of all bytes that decide it.
-     * All that do are one class. The reader is run on two of them, which must end the same.
-     * `around`: so many bytes before and behind the read the check may look at, and at what lies
-     * further in front only if that was read. */
+     * All that do are one class. The reader is run on two of them, which must end the same, once
+     * for what was read before and lies there, whatever the length of the file. `around`: so many
+     * bytes before and behind the read the check may look at, and at what lies further in front
+     * only if that was read. */
     uint32_t around;
     bool (*checks)(void *context, const mc_states *states, const mc_read *read, uint64_t *from,
                    uint64_t *to);

@@ -126,6 +126,7 @@ typedef struct exploring {
     uint32_t base[LAYOUT_DIGITS_MAX];
     uint32_t digits;
     uint32_t asked;
+    bool most; /* digits begin with all that can be there */
 } exploring;
 
 static uint32_t next_digit(void *context, mc_power_item item, const mc_op *op, uint32_t count)
@@ -135,7 +136,7 @@ static uint32_t next_digit(void *context, mc_power_item item, const mc_op *op, u
     (void)op;
     assert(e->asked < LAYOUT_DIGITS_MAX);
     if (e->asked == e->digits) {
-        e->digit[e->digits++] = 0;
+        e->digit[e->digits++] = e->most ? count - 1 : 0;
     }
     e->base[e->asked] = count;
     return e->digit[e->asked++];
@@ -176,12 +177,15 @@ static mc_status lay(exploring *e, mc_error *error)
     return status;
 }
 
-static void show_cell(const exploring *e, uint32_t number, uint32_t cell)
+static mc_status show_cell(const exploring *e, uint32_t number, uint32_t cell, mc_error *error)
 {
     const mc_power_file *file = &e->file[number];
     const mc_power_cell *c = &file->cell[cell];
     mc_power_bytes(file, e->states.choice[number], c->unit_from, c->unit_to,
                    e->disk->file[number].data + c->unit_from);
+    return e->visitor->changed == NULL ? MC_OK
+                                       : e->visitor->changed(e->visitor->context, (uint16_t)number,
+                                                             c->unit_from, c->unit_to, error);
 }
 
 static mc_status visit_layout(exploring *e, uint64_t *visited, mc_error *error)
@@ -194,11 +198,13 @@ static mc_status visit_layout(exploring *e, uint64_t *visited, mc_error *error)
         return no_memory(error);
     }
     ++*visited;
-    mc_status status = e->visitor->state(e->visitor->context, error);
+    mc_status status =
+        e->visitor->laid == NULL ? MC_OK : e->visitor->laid(e->visitor->context, error);
+    status = status == MC_OK ? e->visitor->state(e->visitor->context, error) : status;
     while (status == MC_OK && mc_gray_next(&e->gray, &file, &cell)) {
-        show_cell(e, file, cell);
         ++*visited;
-        status = e->visitor->state(e->visitor->context, error);
+        status = show_cell(e, file, cell, error);
+        status = status == MC_OK ? e->visitor->state(e->visitor->context, error) : status;
     }
     return status;
 }
@@ -211,14 +217,20 @@ static mc_status count_states(exploring *e, uint64_t budget, uint64_t *count, mc
     mpz_init(of_layout);
     *count = 0;
     e->digits = 0;
-    do {
+    /* The layout with all that can be there mostly has the most states: if these are too many, no
+     * other has to be laid. */
+    for (e->most = true; status == MC_OK && *count <= budget; e->most = false) {
+        if (!e->most && *count > 0 && !step_digits(e)) {
+            break;
+        }
         status = lay(e, error);
         if (status == MC_OK) {
             mc_states_count(&e->states, of_layout);
             bool fits = mpz_cmp_ui(of_layout, budget) <= 0;
-            *count = fits ? *count + mpz_get_ui(of_layout) : budget + 1;
+            *count = !fits ? budget + 1 : e->most ? 0 : *count + mpz_get_ui(of_layout);
         }
-    } while (status == MC_OK && *count <= budget && step_digits(e));
+        e->digits = e->most ? 0 : e->digits;
+    }
     mpz_clear(of_layout);
     return status;
 }

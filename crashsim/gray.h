@@ -37,6 +37,9 @@ void mc_gray_free(mc_gray *gray);
 typedef struct mc_gray_visitor {
     void *context;
     mc_status (*state)(void *context, mc_error *error);
+    /* Before that, if not null: all files are others now; bytes [from, to) of one file are. */
+    mc_status (*laid)(void *context, mc_error *error);
+    mc_status (*changed)(void *context, uint16_t file, uint64_t from, uint64_t to, mc_error *error);
 } mc_gray_visitor;
 
 mc_status mc_gray_explore(mc_power *power, uint32_t file_count, mc_disk *disk, uint64_t budget,

@@ -37,6 +37,7 @@ typedef struct mc_findings {
     uint32_t count;
     uint32_t capacity;
     bool too_many; /* contents: there are no rows, or not all */
+    bool compared; /* the first and the last of those that fail were run, and ended alike */
     mc_found *row;
     uint8_t *choice; /* of row i, by cell: choice[i * cells] ...; of the failed, the first one's */
     uint8_t *last;   /* of the last that failed */

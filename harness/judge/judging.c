@@ -255,7 +255,7 @@ static mc_status control_files(mc_judging *j, mc_outcome *out, mc_error *error)
     mc_status status = MC_OK;
     const mc_mistake *mistake = j->handover.mistake;
     bool replaced = mistake != NULL && mistake->file == MC_HANDED_MAIN;
-    if (answer.recovered && (replaced || j->options->power != NULL)) {
+    if (answer.recovered && (replaced || (j->options->power != NULL && !j->raw_is_shown))) {
         status = show_replaced(j, out, error);
     } else if (answer.recovered) {
         status = show_control(j, out, error);

@@ -41,6 +41,7 @@ typedef struct mc_judging {
     const char **interned;
     uint32_t interned_count;
     mc_image given[MC_DATABASES_MAX];
+    bool raw_is_shown; /* power: MC_VIEW_RAW is main as it lies on the disk; the owner sees to it */
     mc_saved_page *saved;
     size_t saved_capacity;
     mc_handover handover;

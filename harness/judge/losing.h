@@ -113,7 +113,13 @@ typedef struct mc_loss {
     mpz_t point_total;
     mpz_t point_lost;
     uint64_t point_classes;
-    mc_loss_subject *nested; /* whose refusal the control is asked about */
+    /* What the control came to in this layout: [1] where it recovers a snapshot, [0] elsewhere. */
+    mpz_t taken[2];
+    uint64_t taken_classes[2];
+    uint32_t taken_end[2]; /* of the first of these classes */
+    mpz_t layout_total;
+    bool cut; /* it was not walked to its end */
+    mc_loss_subject *nested; /* whose refusal the control is asked about, or null */
     mc_outcome refused;
     const mc_end *to_pick; /* when a row is added, choices are to make snapshot `picked`; or null */
     uint32_t picked;       /* or MC_NO_SNAPSHOT: none */

@@ -11,7 +11,7 @@
 /* For one crash point. */
 enum {
     RUNS_DEFAULT = 20000,  /* of SQLite */
-    CLASSES_DEFAULT = 4000 /* that are walked, met before or not */
+    CLASSES_DEFAULT = 2000 /* that are walked, met before or not */
 };
 
 mc_status mc_loss_no_memory(mc_error *error)
@@ -107,6 +107,11 @@ static mc_status walk_layout(mc_loss *l, const mpz_t total, mc_error *error)
 {
     mc_judging *j = l->j;
     mpz_set_ui(l->resolved, 0);
+    mpz_set(l->layout_total, total);
+    for (int k = 0; k < 2; k++) {
+        mpz_set_ui(l->taken[k], 0);
+        l->taken_classes[k] = 0;
+    }
     l->ends_at[1] = UINT32_MAX;
     mc_status status = mc_loss_walk(l, &l->subject[MC_LOSS_CONTROL], mc_loss_control_leaf,
                                     mc_loss_control_unresolved, error);
@@ -114,10 +119,10 @@ static mc_status walk_layout(mc_loss *l, const mpz_t total, mc_error *error)
         status = mc_fail(error, MC_IO, "classes", "power: the classes at %zu do not add up",
                          l->crash.point);
     }
-    /* Where the control was not walked to the end, nobody is: importers have no limit of their own.
-     */
+    /* Importers have no limit of their own; what one refuses is not shared out then. */
     uint64_t left = l->classes_left;
-    for (uint32_t i = 0; status == MC_OK && left > 0 && i < j->importers->count; i++) {
+    l->cut = left == 0;
+    for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
         mc_importer_kind kind = j->importers->chosen[i].kind;
         if (kind == MC_IMPORTER_REJECT || kind == MC_IMPORTER_ABANDON) {
             l->ends_at[0] = UINT32_MAX;
@@ -181,7 +186,11 @@ static mc_status judge_layout(mc_loss *l, mc_error *error)
     mpz_set_ui(l->layout_lost, 0);
     l->layout_classes = 0;
     l->adding = &known.came;
-    status = walk_layout(l, known.total, error);
+    if (l->classes_left > 0) {
+        status = walk_layout(l, known.total, error);
+    } else {
+        mpz_set(l->layout_lost, known.total);
+    }
     mpz_set(known.lost, l->layout_lost);
     known.classes = l->layout_classes;
     status = status == MC_OK ? add_layout(l, &known, error) : status;
@@ -358,7 +367,8 @@ static void close_loss(mc_loss *l)
         mpz_clear(l->match[k]);
     }
     free(l->match);
-    mpz_clears(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, NULL);
+    mpz_clears(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, l->taken[0],
+               l->taken[1], l->layout_total, NULL);
     mc_lazy_close(l->lazy);
     mc_power_close(l->power);
     for (uint32_t f = 0; l->laid != NULL && f < l->trace.base.file_count; f++) {
@@ -377,7 +387,8 @@ static void close_loss(mc_loss *l)
 static mc_status open_loss(mc_loss *l, mc_error *error)
 {
     mc_judging *j = l->j;
-    mpz_inits(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, NULL);
+    mpz_inits(l->rest, l->layout_lost, l->resolved, l->point_total, l->point_lost, l->taken[0],
+              l->taken[1], l->layout_total, NULL);
     l->arena.limit_bytes = SIZE_MAX / 2;
     l->ends.limit_bytes = SIZE_MAX / 2;
     l->trace = j->trace;

@@ -93,19 +93,25 @@ void mc_loss_free_shares(mc_shares *all)
     all->count = 0;
 }
 
-/* Has a state been run for what comes out, where the classes of now end? It is taken as if it had
- * been from now on. False without memory. */
-static bool is_proved(mc_loss *l, const mc_share *s, bool *known)
+/* What comes out, and where: the control's end and an importer's. */
+static mc_hash128 id_of_proof(const mc_share *s, uint32_t control, uint32_t importer)
 {
     uint64_t facts[] = {s->who,
                         (uint64_t)s->recovers << 1 | s->induced,
                         s->outcome.kind,
                         s->outcome.kind == MC_OUTCOME_SNAPSHOT ? s->outcome.content_class
                                                                : s->outcome.noticed,
-                        l->ends_at[0],
-                        l->ends_at[1]};
+                        control,
+                        importer};
     XXH128_hash_t hash = XXH3_128bits(facts, sizeof facts);
-    mc_hash128 id = {hash.low64, hash.high64};
+    return (mc_hash128){hash.low64, hash.high64};
+}
+
+/* Has a state been run for what comes out, where the classes of now end? It is taken as if it had
+ * been from now on. False without memory. */
+static bool is_proved(mc_loss *l, const mc_share *s, bool *known)
+{
+    mc_hash128 id = id_of_proof(s, l->ends_at[0], l->ends_at[1]);
     uint32_t ignored;
     *known = mc_idmap_get(&l->proved, id, &ignored);
     return *known || mc_idmap_put(&l->proved, id, 0);
@@ -340,7 +346,7 @@ static mc_status share_out(mc_loss *l, mc_loss_subject *s, const mc_end *end, ta
             l->alike = any ? NULL : end;
             status = take(l, s, &split.outcome, states, error);
             l->alike = NULL;
-        } else if (s->who == MC_LOSS_CONTROL) {
+        } else if (s->who == MC_LOSS_CONTROL && l->nested == NULL) {
             mpz_add(l->layout_lost, l->layout_lost, states);
             mpz_add(l->resolved, l->resolved, states);
         }
@@ -456,7 +462,12 @@ static mc_status take_control(mc_loss *l, mc_loss_subject *s, const mc_outcome *
                               const mpz_t states, mc_error *error)
 {
     (void)s;
+    int recovers = outcome->kind == MC_OUTCOME_SNAPSHOT;
     mpz_add(l->resolved, l->resolved, states);
+    mpz_add(l->taken[recovers], l->taken[recovers], states);
+    if (l->taken_classes[recovers]++ == 0) {
+        l->taken_end[recovers] = l->ends_at[0];
+    }
     if (outcome->kind == MC_OUTCOME_SNAPSHOT) {
         mc_status added = add_for(l, MC_LOSS_CONTROL, outcome, true, states, error);
         return added == MC_OK && l->j->again != NULL ? crash_again(l, outcome, error) : added;
@@ -547,6 +558,43 @@ mc_status mc_loss_leave_unresolved(void *context, mc_error *error)
     return MC_OK;
 }
 
+/* An importer refuses all states of the layout: what the control made of them is known. Where no
+ * state has been run for that yet, `*done` is false. */
+static mc_status refuse_all(mc_loss *l, const mc_loss_subject *s, bool *done, mc_error *error)
+{
+    mc_share what[2];
+    uint64_t classes[] = {l->taken_classes[0], l->taken_classes[1]};
+    *done = true;
+    for (int k = 0; k < 2; k++) {
+        uint32_t ignored;
+        what[k] = (mc_share){.who = s->who, .outcome = l->refused, .recovers = k == 1};
+        *done = *done &&
+                (l->taken_classes[k] == 0 ||
+                 mc_idmap_get(&l->proved, id_of_proof(&what[k], l->taken_end[k], l->ends_at[1]),
+                              &ignored));
+    }
+    for (uint32_t i = 0; *done && i < l->adding->count; i++) {
+        const mc_share row = l->adding->share[i]; /* the table may move */
+        int k = row.recovers;
+        bool added;
+        if (row.who != MC_LOSS_CONTROL || classes[k] == 0) {
+            continue;
+        }
+        mc_share *to = mc_loss_row(l->adding, &what[k], &added);
+        if (to == NULL) {
+            return mc_loss_no_memory(error);
+        }
+        to->choice = added ? strdup(row.choice) : to->choice;
+        mpz_add(to->states, to->states, l->taken[k]);
+        to->classes += classes[k];
+        classes[k] = 0; /* once */
+        if (to->choice == NULL) {
+            return mc_loss_no_memory(error);
+        }
+    }
+    return MC_OK;
+}
+
 mc_status mc_loss_field_leaf(void *context, uint32_t number, mc_error *error)
 {
     mc_loss_subject *s = context;
@@ -560,8 +608,24 @@ mc_status mc_loss_field_leaf(void *context, uint32_t number, mc_error *error)
     if (end.refusal == NULL || empty) {
         return share_out(l, s, &end, take_field, error);
     }
-    l->nested = s;
+    if (l->cut) {
+        return MC_OK;
+    }
+    bool done = false;
+    mc_status status = MC_OK;
+    mpz_t states;
+    mpz_init(states);
+    mc_states_count(&l->states, states);
     l->refused = (mc_outcome){.kind = MC_OUTCOME_REFUSED, .reason = end.refusal};
-    return mc_loss_walk(l, &l->subject[MC_LOSS_CONTROL], refused_leaf, mc_loss_leave_unresolved,
-                        error);
+    if (mpz_cmp(states, l->layout_total) == 0) {
+        status = refuse_all(l, s, &done, error);
+    }
+    mpz_clear(states);
+    if (status == MC_OK && !done) {
+        l->nested = s;
+        status = mc_loss_walk(l, &l->subject[MC_LOSS_CONTROL], refused_leaf,
+                              mc_loss_leave_unresolved, error);
+        l->nested = NULL;
+    }
+    return status;
 }

@@ -36,9 +36,61 @@ static mc_status step(void *context, mc_error *error)
     return s->walk->state == NULL ? MC_OK : s->walk->state(s->walk->context, s->j, error);
 }
 
+/* The view of main as it lies there follows the states, so that SQLite's recovery is all that has
+ * to be looked at. */
+static bool follow_page(mc_judging *j, uint32_t d, uint32_t page)
+{
+    const mc_disk_file *file = &j->trace.base.file[j->main_slot[d]];
+    uint32_t page_size = j->history.page_size;
+    uint64_t at = (uint64_t)(page - 1) * page_size;
+    uint64_t hash = 0;
+    if (file->exists && at < file->size) {
+        uint64_t there = file->size - at < page_size ? file->size - at : page_size;
+        memset(j->page, 0, page_size);
+        memcpy(j->page, file->data + at, (size_t)there);
+        hash = mc_page_hash(page, j->page, page_size);
+    }
+    return mc_oracle_set_page(&j->oracle, MC_VIEW_RAW, d, page, hash);
+}
+
+static mc_status follow_changed(void *context, uint16_t file, uint64_t from, uint64_t to,
+                                mc_error *error)
+{
+    mc_judging *j = ((stepper *)context)->j;
+    uint32_t page_size = j->history.page_size;
+    bool ok = true;
+    for (uint32_t d = 0; d < j->trace.database_count; d++) {
+        for (uint64_t at = from / page_size; j->main_slot[d] == file && at * page_size < to; at++) {
+            ok = ok && follow_page(j, d, (uint32_t)at + 1);
+        }
+    }
+    return ok ? MC_OK : mc_fail(error, MC_NO_MEMORY, "no-memory", "bench: out of memory");
+}
+
+static mc_status follow_laid(void *context, mc_error *error)
+{
+    mc_judging *j = ((stepper *)context)->j;
+    bool ok = true;
+    for (uint32_t d = 0; d < j->trace.database_count; d++) {
+        uint64_t size = j->trace.base.file[j->main_slot[d]].size;
+        uint32_t pages = (uint32_t)(size / j->history.page_size) + 1;
+        pages = pages > j->oracle.capacity[d] ? pages : j->oracle.capacity[d];
+        for (uint32_t page = 1; ok && page <= pages; page++) {
+            ok = follow_page(j, d, page);
+        }
+    }
+    j->raw_is_shown = true;
+    return ok ? MC_OK : mc_fail(error, MC_NO_MEMORY, "no-memory", "bench: out of memory");
+}
+
 static mc_status step_trace(stepper *s, const mc_trace *trace, mc_error *error)
 {
-    mc_gray_visitor visitor = {s, step};
+    mc_gray_visitor visitor = {
+        .context = s, .state = step, .laid = follow_laid, .changed = follow_changed};
+    if (s->walk->state == NULL) {
+        visitor.laid = NULL;
+        visitor.changed = NULL;
+    }
     mc_power *power = mc_power_open(trace, mc_power_find("strict"));
     mc_status status =
         power != NULL ? MC_OK : mc_fail(error, MC_NO_MEMORY, "no-memory", "bench: out of memory");

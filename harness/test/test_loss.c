@@ -99,7 +99,7 @@ static void judge_all(const row *r, brute *b)
             mc_judging_acked(&b->j, b->crash.acked);
         }
         assert_int_equal(mc_power_advance(power, point, &error), MC_OK);
-        mc_gray_visitor visitor = {b, judge_state};
+        mc_gray_visitor visitor = {.context = b, .state = judge_state};
         uint64_t visited;
         assert_int_equal(mc_gray_explore(power, b->trace.base.file_count, &b->j.trace.base,
                                          UINT32_MAX, &visitor, &visited, &error),
