@@ -45,21 +45,19 @@ static const mc_finding *first_of(const mc_run_cell *run)
     return NULL;
 }
 
-static void print_finding(const mc_run_cell *run, const char *explain, FILE *out)
+static void print_finding(const mc_run_cell *run, FILE *out)
 {
     const mc_finding *finding = first_of(run);
     if (finding != NULL) {
         const char *differs = strstr(finding->signature, "/recover differs from sqlite/");
-        mc_wrap(out, 2, "%s, first (%s):",
-                differs != NULL ? "  recover makes something else than SQLite"
-                                : "  does not converge",
+        mc_wrap(out, 2, "  %s, first (%s):",
+                differs != NULL ? "recover makes something else than SQLite" : "does not converge",
                 finding->verdict);
-        (void)fputs("    ", out);
-        mc_table_explain(finding->state, differs != NULL ? "recover" : "sqlite", explain, out);
+        (void)fprintf(out, "    %s\n", finding->state);
     }
 }
 
-void mc_table_again(const mc_run_result *result, const char *explain, FILE *out)
+void mc_table_again(const mc_run_result *result, FILE *out)
 {
     bool any = false;
     bool bounded = false;
@@ -76,7 +74,7 @@ void mc_table_again(const mc_run_result *result, const char *explain, FILE *out)
         }
         bounded = bounded || mpz_sgn(run->cell.again->unresolved) > 0;
         print_row(run, out);
-        print_finding(run, explain, out);
+        print_finding(run, out);
     }
     if (any) {
         (void)fputc('\n', out);
@@ -85,7 +83,7 @@ void mc_table_again(const mc_run_result *result, const char *explain, FILE *out)
             "First: states of the first crash that SQLite recovers; under power two of each class. "
             "Each recovery from one was crashed at each of its points, and %s states which that "
             "leaves were recovered again, or are proved equal to one that was. Converge: the "
-            "same came out as without the second crash.",
+            "same came out as without the second crash. `explain` tells the states that are named.",
             bounded ? "the" : "all");
     }
 }

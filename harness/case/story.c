@@ -135,6 +135,14 @@ static mc_status tell_signature(mc_telling *t, const mc_crash *crash, const mc_o
     return mc_telling_operations(t, error);
 }
 
+/* Has recovery, the subject's too, damaged a main file that was whole? Said of power losses. */
+static bool is_induced(const mc_telling *t, bool whole)
+{
+    mc_importer_kind kind = t->j->importers->chosen[t->request->subject].kind;
+    return t->j->options->power != NULL && t->request->again == NULL && whole && !t->recovers &&
+           (kind == MC_IMPORTER_RECOVER || kind == MC_IMPORTER_SQLITE);
+}
+
 /* Everything about the present state. */
 static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
 {
@@ -148,6 +156,7 @@ static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
     t->story->subject = mc_telling_keep(t->story, j->importers->chosen[t->request->subject].name);
     mc_status status = mc_judging_control(j, &control, error);
     bool recovers = status == MC_OK && control.kind == MC_OUTCOME_SNAPSHOT;
+    bool whole = false; /* main, as it lies there */
     t->recovers = recovers;
     for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
         mc_outcome outcome;
@@ -156,6 +165,8 @@ static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
             mc_verdict verdict = mc_verdict_of(&outcome, j->content.classes, crash->acked,
                                                crash->begun, j->content.empty_class, recovers);
             answer(t, j->importers->chosen[i].name, &verdict, i == t->request->subject);
+            whole = whole || (j->importers->chosen[i].kind == MC_IMPORTER_ABANDON &&
+                              outcome.kind == MC_OUTCOME_SNAPSHOT);
         }
     }
     /* Once more for the subject: its image is then the last one made. */
@@ -167,7 +178,9 @@ static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
                                        j->content.empty_class, recovers);
     answer(t, "SQLite itself", &verdict, false);
     tell_detectors(t, &own);
-    status = t->stored != NULL ? MC_OK : tell_signature(t, crash, &own, error);
+    mc_crash noted = *crash;
+    noted.note = is_induced(t, whole) ? "recovery-induced" : crash->note;
+    status = t->stored != NULL ? MC_OK : tell_signature(t, &noted, &own, error);
     bool imported = own.kind == MC_OUTCOME_SNAPSHOT || own.kind == MC_OUTCOME_OTHER;
     uint32_t view = MC_VIEW_SCRATCH;
     if (status == MC_OK && imported) {

@@ -38,7 +38,7 @@ static const golden goldens[] = {
      "--crash kill,power:lying-sync --importer recover,sqlite --budget 40"},
     {"run-depth.json", "run --depth 2 --workload grow --txns 1 --mode delete --page-size 512 "
                        "--crash kill,power:lying-sync --importer recover --budget 40 --json -"},
-    {"explain-depth.txt", "explain inplace/delete/full/kill/155//exclusive:3 --importer recover"},
+    {"explain-depth.txt", "explain inplace/delete/full/kill/155//3"},
     {"explain-power.txt", "explain spill/delete/normal/power:ext4-ordered/55+42"},
     {"explain-delete.txt", "explain inplace/delete/full/kill/155"},
     {"explain-wal.txt", "explain spill/wal/full/kill/60"},
