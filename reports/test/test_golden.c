@@ -35,7 +35,7 @@ static const golden goldens[] = {
                        "abandon,sqlite --quiet --json -"},
     {"run-depth.txt",
      "run --depth 2 --workload grow,sampled --txns 1 --mode delete,wal --page-size 512 "
-     "--crash kill,power:lying-sync --importer recover,sqlite --budget 40"},
+     "--crash kill,power:lying-sync --importer abandon,recover --budget 40"},
     {"run-depth.json", "run --depth 2 --workload grow --txns 1 --mode delete --page-size 512 "
                        "--crash kill,power:lying-sync --importer recover --budget 40 --json -"},
     {"explain-depth.txt", "explain inplace/delete/full/kill/155//3"},
