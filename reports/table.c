@@ -502,7 +502,7 @@ void mc_report_table(const mc_run_result *result, const char *explain, FILE *out
     print_labels(result, out);
     print_costs(result, out);
     mc_table_losses(result, out);
-    mc_table_again(result, explain, out);
+    mc_table_again(result, out);
     mc_report_control(result, out);
     mc_report_limits(result, out);
     print_failures(result, explain, out);

@@ -22,7 +22,7 @@ void mc_table_explain(const char *state, const char *importer, const char *expla
 void mc_table_losses(const mc_run_result *result, FILE *out);
 
 /* againtable.c: second crashes. Nothing where there were none. */
-void mc_table_again(const mc_run_result *result, const char *explain, FILE *out);
+void mc_table_again(const mc_run_result *result, FILE *out);
 
 /* The cell of power of whose states an importer tears the largest share, and how to see it. */
 void mc_table_loss_sentence(const mc_run_result *result, const char *explain, FILE *out);

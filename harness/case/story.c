@@ -135,6 +135,14 @@ static mc_status tell_signature(mc_telling *t, const mc_crash *crash, const mc_o
     return mc_telling_operations(t, error);
 }
 
+/* Has recovery, the subject's too, damaged a main file that was whole? Said of power losses. */
+static bool is_induced(const mc_telling *t)
+{
+    mc_importer_kind kind = t->j->importers->chosen[t->request->subject].kind;
+    return t->j->options->power != NULL && t->request->again == NULL && t->whole && !t->recovers &&
+           (kind == MC_IMPORTER_RECOVER || kind == MC_IMPORTER_SQLITE);
+}
+
 mc_status mc_telling_answers(mc_telling *t, const mc_crash *crash, mc_error *error)
 {
     mc_judging *j = t->j;
@@ -145,6 +153,7 @@ mc_status mc_telling_answers(mc_telling *t, const mc_crash *crash, mc_error *err
     mc_status status = mc_judging_control(j, &control, error);
     bool recovers = status == MC_OK && control.kind == MC_OUTCOME_SNAPSHOT;
     t->recovers = recovers;
+    t->whole = false;
     for (uint32_t i = 0; status == MC_OK && i < j->importers->count; i++) {
         mc_outcome outcome;
         status = mc_judging_outcome(j, i, &outcome, error);
@@ -152,6 +161,8 @@ mc_status mc_telling_answers(mc_telling *t, const mc_crash *crash, mc_error *err
             mc_verdict verdict = mc_verdict_of(&outcome, j->content.classes, crash->acked,
                                                crash->begun, j->content.empty_class, recovers);
             answer(t, j->importers->chosen[i].name, &verdict, i == t->request->subject);
+            t->whole = t->whole || (j->importers->chosen[i].kind == MC_IMPORTER_ABANDON &&
+                                    outcome.kind == MC_OUTCOME_SNAPSHOT);
         }
     }
     if (status != MC_OK) {
@@ -189,7 +200,9 @@ static mc_status tell(mc_telling *t, const mc_crash *crash, mc_error *error)
         return status;
     }
     mc_telling_detectors(t, &own);
-    status = t->stored != NULL ? MC_OK : tell_signature(t, crash, &own, error);
+    mc_crash noted = *crash;
+    noted.note = is_induced(t) ? "recovery-induced" : crash->note;
+    status = t->stored != NULL ? MC_OK : tell_signature(t, &noted, &own, error);
     status = status == MC_OK ? mc_telling_subject(t, &own, images, error) : status;
     if (status == MC_OK && t->request->folder != NULL) {
         status = mc_telling_folder(t, &own, images, error);

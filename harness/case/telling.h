@@ -15,6 +15,7 @@ typedef struct mc_telling {
     const mc_case *stored; /* its operations are in this case, not in a trace; or null */
     bool found;
     bool recovers;        /* the control recovers a snapshot */
+    bool whole;           /* main, as it lies there, is a snapshot */
     mc_verdict_kind last; /* verdict of the subject at the state before */
     size_t bad;           /* the operation that made it what it is */
     bool any;

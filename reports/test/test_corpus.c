@@ -19,6 +19,18 @@ static const sentence sentences[] = {
     {"delete/kill/write main/table leaf/abandon/torn, silent",
      "SQLite is killed before main is written (delete); abandon makes a torn database that every "
      "check accepts (first wrong: table leaf)."},
+    {"wal/power:lying-sync+again/end/table leaf/does not converge/torn, silent",
+     "The power goes, and again in the recovery that follows, after its last operation (wal, "
+     "power:lying-sync); SQLite itself makes a torn database that every check accepts (first "
+     "wrong: "
+     "table leaf)."},
+    {"delete/kill+again/sync journal/-/does not converge/clean, ahead/another snapshot",
+     "SQLite is killed, and again in its recovery, before the journal is synced (delete); SQLite "
+     "itself is right: the commit in flight is whole, but not what it made before the second "
+     "crash."},
+    {"delete/power:ext4-writeback/sync journal/-/sqlite/torn, loud/recovery-induced",
+     "The power goes before the journal is synced (delete, power:ext4-writeback); sqlite makes a "
+     "torn database that a check notices, though main was a commit before SQLite recovered it."},
     {"persist/kill/sync journal/-/reject/blocked: journal-exists",
      "SQLite is killed before the journal is synced (persist); reject refuses (journal-exists) "
      "what "

@@ -36,6 +36,12 @@ static const golden goldens[] = {
                            "--budget 3 --importer 'recover,exec:exit 3'"},
     {"run-power.json", "run --workload grow --txns 1 --crash power:xfs --mode delete --importer "
                        "abandon,sqlite --quiet --json -"},
+    {"run-depth.txt",
+     "run --depth 2 --workload grow,sampled --txns 1 --mode delete,wal --page-size 512 "
+     "--crash kill,power:lying-sync --importer abandon,recover --budget 40"},
+    {"run-depth.json", "run --depth 2 --workload grow --txns 1 --mode delete --page-size 512 "
+                       "--crash kill,power:lying-sync --importer recover --budget 40 --json -"},
+    {"explain-depth.txt", "explain inplace/delete/full/kill/155//3"},
     {"explain-power.txt", "explain spill/delete/normal/power:ext4-ordered/55+42"},
     {"explain-delete.txt", "explain inplace/delete/full/kill/155"},
     {"explain-wal.txt", "explain spill/wal/full/kill/60"},
