@@ -36,10 +36,11 @@ static void put_claim(const mc_claim *claim, const mc_claim_result *c, const cha
     mc_wrap(out, INDENT, "%s [%s]", claim->text, claim->page);
     (void)fprintf(out, "    ");
     mc_wrap(out, INDENT, "%s.", c->note);
+    const char *how = c->verdict == MC_CLAIM_REFUTED ? "refuted by" : "for example";
     if (c->command[0] != '\0') {
-        (void)fprintf(out, "    %s %s\n", program, c->command);
+        (void)fprintf(out, "    %s: %s %s\n", how, program, c->command);
     } else if (c->state[0] != '\0') {
-        (void)fprintf(out, "    at %s\n", c->state);
+        (void)fprintf(out, "    %s: %s, which explain does not make\n", how, c->state);
     }
 }
 

@@ -76,7 +76,8 @@ mc_status mc_claim_each(mc_claim_test *test, const mc_claim_rule *rule, mc_claim
 mc_status mc_claim_rules(mc_claim_test *test, const mc_claim_rule *rule, mc_error *error);
 
 /* The command that explains a state of the cell; "" where there is none. */
-void mc_claim_command(const mc_claim_rule *rule, const char *state, char *out, size_t size);
+void mc_claim_command(const mc_claim_test *test, const mc_claim_rule *rule, const char *state,
+                      char *out, size_t size);
 
 /* One cell, open for whoever walks it. */
 typedef struct mc_claim_walk {

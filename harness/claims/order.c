@@ -143,7 +143,7 @@ static mc_status scan_rule(mc_claim_test *t, const mc_claim_rule *r, look_fn loo
     t->tested = t->tested || s->looked > 0;
     if (s->breaches > 0 || s->looked == 0) {
         char command[MC_STATE_ID_MAX + 100];
-        mc_claim_command(r, s->first, command, sizeof command);
+        mc_claim_command(t, r, s->first, command, sizeof command);
         mc_claim_refute(t, s->first, command);
     }
     return MC_OK;

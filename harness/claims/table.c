@@ -20,7 +20,7 @@
 #define FILE_SYSTEMS "ext4,ext4-ordered,ext4-writeback,xfs,btrfs"
 
 /* A disk that tears 4096 bytes at once and damages what lies beside the write in them. */
-static const mc_power_profile wide_sectors = {.name = "sectors of 4096, not powersafe",
+static const mc_power_profile wide_sectors = {.name = "wide-sectors",
                                               .summary = "as strict, with larger sectors",
                                               .tear_bytes = 4096,
                                               .tear_any = true,

@@ -6,6 +6,7 @@
 #include "harness/judge/loss.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,10 +72,12 @@ void mc_claim_example(mc_claim_test *t, const char *state, const char *command)
     }
 }
 
-void mc_claim_command(const mc_claim_rule *r, const char *state, char *out, size_t size)
+void mc_claim_command(const mc_claim_test *t, const mc_claim_rule *r, const char *state, char *out,
+                      size_t size)
 {
     uint32_t page_size = r->page_size == 0 ? PAGE_BYTES : r->page_size;
     char page[40] = "";
+    char seed[40] = "";
     out[0] = '\0';
     if (r->profile != NULL || r->edit != NULL || r->plain_disk || state[0] == '\0' ||
         strstr(state, "...") != NULL) {
@@ -83,7 +86,11 @@ void mc_claim_command(const mc_claim_rule *r, const char *state, char *out, size
     if (page_size != PAGE_BYTES) {
         (void)snprintf(page, sizeof page, " --page-size %u", page_size);
     }
-    (void)snprintf(out, size, "explain --txns %u%s %s", r->txns == 0 ? 1 : r->txns, page, state);
+    if (t->options->seed != 1) {
+        (void)snprintf(seed, sizeof seed, " --seed %" PRIu64, t->options->seed);
+    }
+    (void)snprintf(out, size, "explain --txns %u%s%s %s", r->txns == 0 ? 1 : r->txns, page, seed,
+                   state);
 }
 
 /* ---- cells ---- */
@@ -247,7 +254,7 @@ void mc_claim_refute_here(mc_claim_walk *w, const mc_crash *crash)
     char state[MC_STATE_ID_MAX];
     char command[MC_STATE_ID_MAX + 100];
     mc_judging_state_id(&w->j, crash, state, sizeof state);
-    mc_claim_command(w->rule, state, command, sizeof command);
+    mc_claim_command(w->test, w->rule, state, command, sizeof command);
     mc_claim_refute(w->test, state, command);
 }
 
@@ -426,7 +433,7 @@ static void conclude(mc_claim_test *t, const mc_claim_rule *r, const trial *sum)
 {
     char command[MC_STATE_ID_MAX + 100];
     bool came = mpz_sgn(sum->came) > 0;
-    mc_claim_command(r, sum->first, command, sizeof command);
+    mc_claim_command(t, r, sum->first, command, sizeof command);
     if (r->never != 0 && came) {
         mc_claim_refute(t, sum->first, command);
     } else if (came) {

@@ -295,7 +295,7 @@ mc_status mc_claim_renamed(mc_claim_test *t, mc_error *error)
         t, "%s: %lu of %lu states are stale, torn or unreadable; under their own name %lu",
         rule.label, (unsigned long)sum.came, (unsigned long)sum.asked, (unsigned long)sum.other);
     t->tested = sum.asked > 0;
-    mc_claim_command(&rule, sum.first, command, sizeof command);
+    mc_claim_command(t, &rule, sum.first, command, sizeof command);
     mc_claim_example(t, sum.first, command);
     if (sum.came == 0 || sum.other > 0) {
         mc_claim_refute(t, NULL, NULL);

@@ -110,7 +110,7 @@ mc_status mc_claim_checksums(mc_claim_test *t, mc_error *error)
                       "%s: of %lu states, one or more of each class of %s, %lu come out otherwise"
                       " when no checksum is looked at",
                       r->label, (unsigned long)sum.asked, states, (unsigned long)sum.differed);
-        mc_claim_command(r, sum.first, command, sizeof command);
+        mc_claim_command(t, r, sum.first, command, sizeof command);
         if (i == 0 && sum.differed > 0) {
             mc_claim_refute(t, sum.first, command);
         } else if (i == 1 && sum.differed == 0) {
