@@ -30,6 +30,28 @@ static const mc_power_profile wide_sectors = {.name = "wide-sectors",
                                               .dir_syncs = true,
                                               .source = "psow.html"};
 
+/* Disks whose sectors of 512 bytes are not written at once. */
+static const mc_power_profile torn_within = {.name = "torn-within",
+                                             .summary = "a sector may stop at any 64 bytes",
+                                             .tear_bytes = 64,
+                                             .psow = true,
+                                             .ordered = MC_POWER_NAMES | MC_POWER_SHRINKS |
+                                                        MC_POWER_GROWTHS,
+                                             .data = MC_POWER_DATA_BEFORE_LATER,
+                                             .syncs = true,
+                                             .dir_syncs = true,
+                                             .source = "atomiccommit.html 2.0"};
+static const mc_power_profile in_pieces = {.name = "in-pieces",
+                                           .summary = "any 64 bytes of a sector may be there",
+                                           .tear_bytes = 64,
+                                           .tear_any = true,
+                                           .psow = true,
+                                           .ordered = MC_POWER_NAMES | MC_POWER_SHRINKS,
+                                           .data = MC_POWER_DATA_BEFORE_SIZE,
+                                           .syncs = true,
+                                           .dir_syncs = true,
+                                           .source = "atomiccommit.html 2.0, without the order"};
+
 #define RULES(name) static const mc_claim_rule name[]
 #define END                                                                                        \
     {                                                                                              \
@@ -73,6 +95,8 @@ RULES(normal) = {{"sector-512 and sector-4096", "grow", WITH_JOURNAL, SYNC(NORMA
                   .count = MC_CAME_BROKEN, .txns = 3, .page_size = 512},
                  {"psow", "grow", WITH_JOURNAL, SYNC(NORMAL), "psow", .count = MC_CAME_BROKEN,
                   .txns = 3, .page_size = 512},
+                 {"4096-byte pages, ext4-ordered", "inplace", MODE(DELETE), SYNC(NORMAL),
+                  "ext4-ordered", .count = MC_CAME_BROKEN, .budget = 300},
                  {"4096-byte pages, xfs and btrfs", "inplace", WITH_JOURNAL, SYNC(NORMAL),
                   "xfs,btrfs", .count = MC_CAME_BROKEN},
                  END};
@@ -146,12 +170,13 @@ RULES(grows_first) = {
      .never = MC_CAME_BROKEN, .txns = 3, .page_size = 512},
     END};
 
-RULES(linear) = {{"sectors from one end, main as it lies", "inplace", WITH_JOURNAL, SYNC(FULL),
-                  "sector-512", .some = 1 << MC_TORN, .importer = "abandon"},
-                 {"sectors from one end", "inplace,grow", WITH_JOURNAL, SYNC(FULL),
-                  "sector-512,sector-4096", .never = MC_CAME_BROKEN},
-                 {"any sectors of a write", "inplace,grow", WITH_JOURNAL, SYNC(FULL), "psow",
-                  .never = MC_CAME_BROKEN},
+RULES(linear) = {{"torn within, main as it lies", "grow", WITH_JOURNAL, SYNC(FULL), "",
+                  .some = 1 << MC_TORN, .txns = 3, .page_size = 512, .importer = "abandon",
+                  .profile = &torn_within},
+                 {"torn within, recovered", "grow", WITH_JOURNAL, SYNC(FULL), "",
+                  .never = MC_CAME_BROKEN, .txns = 3, .page_size = 512, .profile = &torn_within},
+                 {"and any 64 bytes of one there", "grow", WITH_JOURNAL, SYNC(FULL), "",
+                  .never = MC_CAME_BROKEN, .txns = 3, .page_size = 512, .profile = &in_pieces},
                  END};
 
 RULES(deletion) = {{"DELETE, atomic", "inplace", MODE(DELETE), SYNC(FULL), "ext4-ordered",
@@ -267,7 +292,7 @@ RULES(openers) = {
      .some = MC_CAME_STALE | MC_CAME_BROKEN, .txns = 3, .page_size = 512, .importer = "@immut"},
     END};
 
-RULES(batch) = {{"NORMAL and above", "inplace,grow,shrink", MODE(DELETE),
+RULES(batch) = {{"NORMAL and above", "inplace,grow,overflow", MODE(DELETE),
                  SYNC(NORMAL) | SYNC(FULL) | SYNC(EXTRA), "kv:batch", .never = MC_CAME_ANY,
                  .txns = 2},
                 END};
@@ -308,8 +333,8 @@ const mc_claim mc_claims[] = {
      powersafe, NULL},
     {15, "A file may be longer before its content is there, and recovery copes with garbage.",
      "atomiccommit 2", grows_first, NULL},
-    {16, "Sectors are written from one end to the other, and not at once.", "atomiccommit 2",
-     linear, NULL},
+    {16, "A sector is written from one end to the other and not at once; that is recovered from.",
+     "atomiccommit 2", linear, NULL},
     {17, "That a file is deleted at once is assumed, and needed.", "atomiccommit 2 and 9.3",
      deletion, NULL},
     {18, "Leaf pages of the freelist need no record in the journal.", "atomiccommit 7.3",
