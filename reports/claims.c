@@ -32,10 +32,8 @@ static void put_claim(const mc_claim *claim, const mc_claim_result *c, const cha
     (void)fprintf(out, "\n%2u  %-16s %-22s %16s %10" PRIu64 "\n", claim->number,
                   mc_claim_verdict_names[c->verdict], c->model[0] != '\0' ? c->model : "-", states,
                   c->classes);
-    (void)fprintf(out, "    ");
-    mc_wrap(out, INDENT, "%s [%s]", claim->text, claim->page);
-    (void)fprintf(out, "    ");
-    mc_wrap(out, INDENT, "%s.", c->note);
+    mc_wrap(out, INDENT, "    %s [%s]", claim->text, claim->page);
+    mc_wrap(out, INDENT, "    %s.", c->note);
     const char *how = c->verdict == MC_CLAIM_REFUTED ? "refuted by" : "for example";
     if (c->command[0] != '\0') {
         (void)fprintf(out, "    %s: %s %s\n", how, program, c->command);
