@@ -386,7 +386,7 @@ static const char *words_of(uint32_t bits)
             return rows[i].words;
         }
     }
-    assert(!"a rule with other verdicts");
+    assert(false && "a rule with other verdicts");
     return "";
 }
 
