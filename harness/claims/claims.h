@@ -66,6 +66,8 @@ typedef struct mc_claim_plant {
     void (*edit)(mc_trace *trace);   /* changes each trace before it is scanned or loses power */
     const mc_power_profile *profile; /* in place of every other */
     const char *importer;            /* judged in SQLite's place, where a process is killed */
+    uint64_t flip; /* that byte of main is inverted in each state that is looked at on its own; 0:
+                      none */
 } mc_claim_plant;
 
 typedef struct mc_claims_options {

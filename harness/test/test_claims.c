@@ -85,6 +85,25 @@ static void planted_defects_refute(void **unused)
     }
 }
 
+/* Promise: claims that are asked of each state see a byte of main that is not what it was. */
+static void damaged_states_refute(void **unused)
+{
+    (void)unused;
+    static const mc_claim_plant version = {.flip = 18};
+    static const mc_claim_plant row = {.flip = 9 * 4096 + 4000};
+    const struct {
+        uint32_t number;
+        const mc_claim_plant *plant;
+    } rows[] = {{23, &row}, {28, &row}, {31, &version}, {37, &row}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (SANITIZED && rows[i].number != 31) {
+            continue;
+        }
+        assert_int_equal(verdict_of(rows[i].number, NULL), MC_CLAIM_CONFIRMED);
+        assert_int_equal(verdict_of(rows[i].number, rows[i].plant), MC_CLAIM_REFUTED);
+    }
+}
+
 /* Promise: a claim that something must be seen to be needed is refuted where it is not seen. */
 static void what_is_not_seen_refutes(void **unused)
 {
@@ -128,10 +147,9 @@ static void results_are_the_same_again(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_is_whole),
-        cmocka_unit_test(results_are_the_same_again),
-        cmocka_unit_test(what_is_not_seen_refutes),
-        cmocka_unit_test(planted_defects_refute),
+        cmocka_unit_test(table_is_whole),           cmocka_unit_test(results_are_the_same_again),
+        cmocka_unit_test(what_is_not_seen_refutes), cmocka_unit_test(planted_defects_refute),
+        cmocka_unit_test(damaged_states_refute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
