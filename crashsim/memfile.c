@@ -232,6 +232,9 @@ static int mem_device_characteristics(sqlite3_file *handle)
 {
     const mc_memvfs_options *options = &((const mc_memfile *)handle)->vfs->options;
     int given = options->device_characteristics;
+    if (given == MC_DEVICE_PLAIN) {
+        return 0;
+    }
     return given == 0 ? SQLITE_IOCAP_POWERSAFE_OVERWRITE : given;
 }
 

@@ -205,7 +205,8 @@ mc_memvfs *mc_memvfs_open(const mc_memvfs_options *options)
 {
     static atomic_uint opened;
     assert(options->disk != NULL);
-    assert((options->device_characteristics & SQLITE_IOCAP_BATCH_ATOMIC) == 0);
+    assert(options->device_characteristics == MC_DEVICE_PLAIN ||
+           (options->device_characteristics & SQLITE_IOCAP_BATCH_ATOMIC) == 0);
     mc_memvfs *vfs = calloc(1, sizeof *vfs);
     if (vfs == NULL) {
         return NULL;

@@ -17,6 +17,9 @@
 
 typedef struct mc_memvfs mc_memvfs;
 
+/* Of device_characteristics: the disk promises nothing. */
+enum { MC_DEVICE_PLAIN = -1 };
+
 typedef struct mc_memvfs_options {
     mc_disk *disk;
     mc_trace *trace;           /* null: do not record; its file numbers are those of `disk` */

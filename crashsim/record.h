@@ -50,6 +50,8 @@ typedef struct mc_record_options {
                              instructions of SQLite's virtual machine; 0: no limit */
     mc_base *base; /* null; or kept by the caller: the first recording makes it, further ones begin
                       with it instead of running the setup, which must be the same */
+    bool plain_disk; /* the disk promises SQLite no powersafe overwrite in its sectors of 4096 bytes
+                        (memvfs.h); not for kv */
     uint64_t witness_limit_bytes; /* take no witness of databases above this size; 0: 16 MiB */
 } mc_record_options;
 

@@ -5,8 +5,8 @@
 #     second idea is hiding in it. A script's line has at most 110 columns; clang-format sees to C's;
 #   - no file names a path of somebody's machine;
 #   - the rooms depend on each other one way: reports -> harness -> crashsim -> core, with cli on top
-#     and fuzz beside reports; inside harness: validate -> run -> case -> migrate -> judge -> importer
-#     -> host; what is included is named by its path from the top;
+#     and fuzz beside reports; inside harness: claims -> validate -> run -> case -> migrate -> judge ->
+#     importer -> host; what is included is named by its path from the top;
 #   - core/ is functions over bytes: the C library, xxHash and LZ4, no files, no output, no exit, and
 #     memory only through an arena. Its tests may use what they need.
 #
@@ -49,6 +49,7 @@ check_rooms() {
             floor["reports"] = 4; floor["fuzz"] = 4; floor["cli"] = 5
             inner["host"] = 1; inner["importer"] = 2; inner["judge"] = 3
             inner["migrate"] = 4; inner["case"] = 5; inner["run"] = 6; inner["validate"] = 7
+            inner["claims"] = 8
         }
         {
             split($1, from, "/"); split($3, to, "/")
