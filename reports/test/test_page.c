@@ -235,12 +235,15 @@ static void answers_name_the_worst(void **unused)
          "{'importer':'c','states':2000,'torn':0,'silent':0,'blocked':0},"
          "{'importer':'d','states':2000,'torn':0,'silent':0,'blocked':0}]",
          "a tears the database at 1,234 of 2,000 crash states, and no check notices 1,000 of them. "
-         "c and d do neither."},
+         "c and d tear and refuse none."},
         {"[{'importer':'a','states':20,'torn':1,'silent':0,'blocked':0}]",
          "a tears the database at 1 of 20 crash states, and checks notice all of them."},
         {"[{'importer':'a','states':20,'torn':0,'silent':0,'blocked':3},"
          "{'importer':'b','states':20,'torn':0,'silent':0,'blocked':0}]",
-         "a refuses 3 of 20 databases that SQLite recovers. b does neither."},
+         "a refuses 3 of 20 databases that SQLite recovers. b tears and refuses none."},
+        {"[{'importer':'a','sidecars':'as-is','states':20,'torn':1,'silent':1,'blocked':0},"
+         "{'importer':'a','sidecars':'no-wal','states':30,'torn':30,'silent':30,'blocked':0}]",
+         "a tears the database at 1 of 20 crash states, and no check notices 1 of them."},
         {"[{'importer':'a','states':20,'torn':0,'silent':0,'blocked':0}]",
          "Nothing was torn, and nothing refused that SQLite recovers."},
     };

@@ -22,8 +22,8 @@ export function sentence(rows) {
         : `${blocked.importer} refuses ${count(blocked.blocked)} of ${count(blocked.states)} databases ` +
           'that SQLite recovers.';
     const last = sound.length === 0 ? ''
-        : sound.length === 1 ? ` ${sound[0]} does neither.`
-            : ` ${sound.slice(0, -1).join(', ')} and ${sound.at(-1)} do neither.`;
+        : sound.length === 1 ? ` ${sound[0]} tears and refuses none.`
+            : ` ${sound.slice(0, -1).join(', ')} and ${sound.at(-1)} tear and refuse none.`;
     return first + last;
 }
 
@@ -81,8 +81,9 @@ const numbers = (rows) => table('States by importer and verdict',
 export function answer(width, changed) {
     const some = plain.filter((cell) => matches(cell));
     const rows = sums(some);
-    const chosen = axes.map((axis) => state[axis.key]).filter(Boolean);
-    const text = chosen.length > 0 || plain.length > 0 ? sentence(rows) : data.answer;
+    const scope = axes.filter((axis) => axis.values.length > 1).map((axis) => state[axis.key]);
+    const chosen = scope.filter((value) => value && value !== 'as-is');
+    const text = plain.length > 0 ? sentence(rows) : data.answer;
     const one = some.filter((cell) => cell.importer === some[0].importer);
     const label = Math.min(190, width * 0.3);
     const narrow = width < 620;

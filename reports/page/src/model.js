@@ -36,6 +36,8 @@ export const axes = [
     { key: 'sidecars', name: 'Sidecars', hash: 'x' },
 ].map((axis) => ({ ...axis, values: [...new Set(plain.map((cell) => cell[axis.key]))] }));
 
+const asIs = axes.at(-1).values.length > 1 && axes.at(-1).values.includes('as-is');
+
 // What is chosen: filters by axis; the importer looked at; the film and the state in it.
 export const state = {};
 
@@ -44,6 +46,10 @@ export function readHash() {
     for (const axis of axes) {
         const value = hash.get(axis.hash);
         state[axis.key] = axis.values.includes(value) ? value : '';
+    }
+    // Mistakes with sidecars are looked at when they are asked for: x=all, or one.
+    if (asIs && !state.sidecars && hash.get('x') !== 'all') {
+        state.sidecars = 'as-is';
     }
     state.importer = importers.includes(hash.get('i')) ? hash.get('i') : '';
     state.film = hash.get('f') ?? '';
@@ -55,6 +61,8 @@ export function writeHash() {
     for (const axis of axes) {
         if (state[axis.key]) {
             hash.set(axis.hash, state[axis.key]);
+        } else if (asIs && axis.key === 'sidecars') {
+            hash.set(axis.hash, 'all');
         }
     }
     for (const [key, value] of [['i', state.importer], ['f', state.film], ['at', state.at]]) {
