@@ -1,4 +1,4 @@
-// check.mjs PAGE RUN.json CHROMIUM [OLD-NEW.html]: opens the page in a real browser and holds what it says
+// check.mjs PAGE RUN.json CHROMIUM [OLD-NEW.html POWER.html]: opens the page in a real browser and holds what it says
 // against the run's JSON and against `midcommit explain`, whose command it takes from the page itself.
 // `midcommit` is found in PATH. The first thing that is wrong ends it with status 1.
 import assert from 'node:assert/strict';
@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
-const [file, json, executablePath, second] = process.argv.slice(2);
+const [file, json, executablePath, second, third] = process.argv.slice(2);
 const run = JSON.parse(readFileSync(json, 'utf8'));
 const url = `file://${resolve(file)}`;
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
@@ -96,6 +96,7 @@ function story(command) {
         count: rows.length + (more ? Number(more[1]) : 0),
         difference: /^First row that differs[^\n]*\n {4}(.*)$/m.exec(text)?.[1],
         noticed: /^Detectors that noticed: (.*)$/m.exec(text)?.[1],
+        loss: text.split('\nWhat is on the disk then:\n')[1]?.split('\n\n')[0].split('\n').map((l) => l.trim()) ?? [],
         answers,
     };
 }
@@ -115,6 +116,8 @@ async function tellsTheStory(page) {
     assert.equal(pages.length, told.count, command);
     assert.equal(await term(page, 'First row that differs'), told.difference, command);
     assert.equal(await term(page, 'Checks that noticed'), told.noticed, command);
+    const loss = await page.$$eval('#loss li', (list) => list.map((li) => li.textContent.trim()));
+    assert.deepEqual(loss.map((line) => line.slice(0, 90)), told.loss.map((line) => line.slice(0, 90)), command);
     const verdict = await page.textContent('#verdict');
     const own = told.answers.find((a) => a.trim().startsWith(`${importer} `));
     assert.ok(own?.endsWith(` ${verdict}`), `${command}: ${own} | ${verdict}`);
@@ -149,6 +152,28 @@ async function steps(page, task) {
     assert.notEqual(await page.textContent('.strip-name.chosen'), importer, 'arrow down changes the importer');
     await tellsTheStory(page);
     return seen.size;
+}
+
+// A power loss: its promises, its shares, and states of it, with what is there of what was pending.
+async function losses(page) {
+    const data = await page.evaluate(() => JSON.parse(document.getElementById('data').textContent));
+    const rows = await page.$$eval('#promises tbody tr', (list) =>
+        list.map((tr) => [...tr.children].map((td) => td.textContent)));
+    assert.deepEqual(rows.map((r) => [r[0], r[1], r[2], r[3], r[5], r[7]]), data.promises.map((p) =>
+        [p.mode, p.sync, p.profile, p.promised, p.kept, p.proved ? 'proved' : 'not proved']));
+    assert.equal(await page.locator('#losses tbody tr').count(), data.cells.rows.length);
+    const options = await page.$$eval('#film option', (list) => list.map((option) => option.value));
+    assert.ok(options.length > 0, 'a power loss has states to show');
+    for (const task of options) {
+        await page.selectOption('#film', task);
+        await page.focus('#player');
+        await page.keyboard.press('Home');
+        for (let i = 0; i < 4; i++) {
+            await tellsTheStory(page);
+            assert.ok(await page.locator('#loss li').count() > 0, task);
+            await page.keyboard.press('ArrowRight');
+        }
+    }
 }
 
 async function accessible(page, what) {
@@ -236,6 +261,11 @@ if (second) {
     assert.equal(await other.locator('#changed-cells tbody tr').count(), data.cells.changed.length);
     assert.ok(data.findings.appeared.length > 0 && data.cells.changed.length > 0, 'something changed');
     await accessible(other, 'compared');
+}
+if (third) {
+    const other = await open(`file://${resolve(third)}`);
+    await losses(other);
+    await accessible(other, 'power');
 }
 await browser.close();
 assert.deepEqual(problems, [], 'console and requests');

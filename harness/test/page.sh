@@ -39,7 +39,9 @@ grep -q 'class="quiet"\|<style>' run.html || fail "this build has no page; was n
 midcommit run --workload inplace,equal --mode delete,wal --crash kill --txns 1 --quiet --json less.json ||
     [ $? = 1 ] || fail "run: $?"
 midcommit report less.json run.json -o compared.html || [ $? = 1 ] || fail "report OLD NEW: $?"
-node check/check.mjs run.html run.json "$chromium" compared.html || fail "the page is not as it should be"
+midcommit run --workload equal --mode delete,wal --sync normal,full --crash power:psow --txns 1 --quiet \
+    --html power.html || [ $? = 1 ] || fail "run, power: $?"
+node check/check.mjs run.html run.json "$chromium" compared.html power.html || fail "the page is not as it should be"
 
 # From the results file comes the same page, but for what only the run knows: its programs and its time.
 midcommit report run.jsonl -o again.html || fail "report: $?"

@@ -34,7 +34,8 @@ export const belonging = (of) => belongings.find((b) => b.key === (
 export function openFilm(film) {
     const frames = film.frames.map(([point, cut, near, ...looks], index) => ({
         index, point, cut, near: film.near[near], looks: looks.map((i) => film.looks[i]),
-        name: cut > 0 ? `${point}+${cut}` : String(point),
+        name: cut > 0 || film.choices?.[index] ? `${point}+${cut || film.choices[index]}` : String(point),
+        loss: film.losses?.[index] ?? [],
     }));
     const same = new Map(); // frames by crash point: cuts stand side by side
     for (const frame of frames) {

@@ -31,7 +31,7 @@ function power(digits) {
 
 const part = (digits, all) => (BigInt(all) === 0n ? 0 : Number((BigInt(digits) * 1000000n) / BigInt(all)));
 
-export function losses(width) {
+export function losses(width, open) {
     if (lost.length === 0) {
         return null;
     }
@@ -45,14 +45,16 @@ export function losses(width) {
         }
         shares.loud = part(own.torn, all) - shares.silent;
         const open = part(own.undecided, all);
-        return [cell.workload, cell.mode, cell.sync, cell.power.profile, cell.importer, bar(shares, size, 18, false),
+        return [cell.workload, cell.mode, cell.sync, cell.power.profile, cell.importer,
+            h('button', { type: 'button', class: 'cell', 'aria-label': `Open ${cell.workload}, ${cell.mode}, ${cell.sync}, ` +
+                `${cell.power.profile}`, onclick: () => { open(cell); } }, bar(shares, size, 18, false)),
             share(shares.loud + shares.silent, 1000000), open > 0 ? `${share(open, 1000000)} undecided` : 'all decided',
             power(all)];
     });
     return h('section', { id: 'losses' },
         h('h2', {}, 'Power loss'),
         h('p', {}, 'All states that a disk can hold at each crash point, counted in classes that recovery cannot ' +
-            'tell apart. Each bar is the share of all states.'),
+            'tell apart. Each bar is the share of all states, and opens some of them.'),
         table('States after a power loss',
             ['workload', 'mode', 'synchronous', 'profile', 'importer', 'what became of them', 'torn', '', 'states']
                 .map((text) => ({ text, number: text === 'states' || text === 'torn' })), rows));

@@ -73,6 +73,8 @@ function inside(importer, width) {
             'what each importer makes of a crash at that point. The taller and darker, the worse.'),
         h('div', { class: 'filters' }, h('label', {}, 'Commit of', choice)),
         sql ? h('pre', { class: 'sql' }, sql) : null,
+        film.choices ? h('p', { class: 'hint' }, 'A power loss leaves too many states to show in a row: these are ' +
+            'the first of each finding, each with what is there of the writes that were pending.') : null,
         film.whole ? null : h('p', { class: 'hint' }, `Shown are elements ${film.first} to ${film.end}, the part ` +
             'around the worst state; the transaction is longer.'),
         view.node);
@@ -104,7 +106,7 @@ function draw(focus) {
         patterns(),
         h('header', {}, h('p', { class: 'brand' }, 'midcommit'), h('p', {}, 'crash-consistency report')),
         answer(width, draw), compared(), matrix(width, importer, open, choose), scene?.node ?? scene,
-        promises(), losses(width), findings(width), identity(),
+        promises(), losses(width, open), findings(width), identity(),
     ].filter(Boolean));
     if (started) {
         scrollTo(0, scroll);

@@ -94,7 +94,8 @@ export const sums = (some) =>
 export function lookedAt() {
     const rows = sums(plain.filter((cell) => matches(cell)));
     const worst = rows.reduce((a, b) => (b.torn > (a?.torn ?? 0) ? b : a), null);
-    return state.importer || worst?.importer || rows[0]?.importer || importers[0];
+    const lose = lost.reduce((a, b) => (b.torn > (a?.torn ?? 0) ? b : a), null);
+    return state.importer || worst?.importer || rows[0]?.importer || lose?.importer || importers[0];
 }
 
 // Which cell a film is of: a build of the v1 VFS belongs to the crash model kv.
@@ -102,6 +103,7 @@ export function filmCell(film) {
     const parts = film.task.split('/');
     const [mode, sync, crash] = parts.slice(-3);
     return {
-        workload: parts.slice(0, -3).join('/'), mode, sync, crash: crash.split(':')[0], sidecars: 'as-is',
+        workload: parts.slice(0, -3).join('/'), mode, sync, sidecars: 'as-is',
+        crash: crash.startsWith('power:') ? crash : crash.split(':')[0],
     };
 }

@@ -183,6 +183,8 @@ function facts(film, frame, row) {
         ['State', h('code', { id: 'state-name' }, name)],
         ['Next operation', op ? op[4] : 'none: the end of what was recorded'],
         ['Commits', `${acked} of ${film.commits} acknowledged${begun > acked ? `, ${begun} in flight` : ''}`],
+        ...(frame.loss.length > 0 ? [['On the disk then', h('ul', { class: 'answers', id: 'loss' },
+            frame.loss.map((line) => h('li', {}, line)))]] : []),
         ...(look.w > 0 ? [['Pages', `${look.w} ${look.w === 1 ? 'is' : 'are'} wrong, against snapshot ${look.k}`]] : []),
         ...(look.d ? [['First row that differs', look.d]] : []),
         ...(look.o !== undefined ? [['Checks that noticed', look.n || 'none'],
