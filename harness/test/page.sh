@@ -40,8 +40,9 @@ midcommit run --workload inplace,equal --mode delete,wal --crash kill --txns 1 -
     [ $? = 1 ] || fail "run: $?"
 midcommit report less.json run.json -o compared.html || [ $? = 1 ] || fail "report OLD NEW: $?"
 midcommit run --workload equal --mode delete,wal --sync normal,full --crash power:psow --txns 1 --quiet \
-    --html power.html || [ $? = 1 ] || fail "run, power: $?"
-node check/check.mjs run.html run.json "$chromium" compared.html power.html || fail "the page is not as it should be"
+    --html power.html --json power.json || [ $? = 1 ] || fail "run, power: $?"
+node check/check.mjs run.html run.json "$chromium" compared.html power.html ||
+    fail "the page is not as it should be"
 
 # From the results file comes the same page, but for what only the run knows: its programs and its time.
 midcommit report run.jsonl -o again.html || fail "report: $?"
@@ -54,19 +55,28 @@ inside again.html | jq "$same" >two.json
 cmp one.json two.json || fail "report makes another page than run"
 [ "$(inside again.html | jq '.programs_left')" = true ] || fail "a program that a file named was run"
 
-# SARIF by its schema, which finds mistakes.
+# JSON and SARIF by their schemas, which find mistakes.
 midcommit report run.json --sarif run.sarif --markdown run.md || fail "report: $?"
-node check/sarif.mjs run.sarif || fail "no valid SARIF"
+midcommit run --workload grow --txns 1 --mode wal --crash kill --sidecars all --quiet --json side.json ||
+    [ $? = 1 ] || fail "run, sidecars: $?"
+schema=$top/reports/schema/run-1.schema.json
+node check/valid.mjs "$schema" run.json less.json side.json power.json || fail "no valid midcommit/run/1"
+node check/valid.mjs sarif run.sarif || fail "no valid SARIF"
 [ "$(jq '.runs[0].results | length' run.sarif)" = "$(jq '.findings | length' run.json)" ] ||
     fail "SARIF has not one result for each finding"
-while read -r mistake; do
-    jq "$mistake" run.sarif >wrong.sarif
-    ! node check/sarif.mjs wrong.sarif 2>wrong.txt || fail "valid: $mistake"
-done <<'END'
-.version = "2.0.0"
-.runs[0].results[0].level = "bad"
-.runs[0].results[0].message = "text"
-.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri = "<a b>"
+while read -r by file mistake; do
+    jq "$mistake" "$file" >wrong.json
+    ! node check/valid.mjs "$by" wrong.json 2>wrong.txt || fail "valid: $mistake"
+done <<END
+sarif run.sarif .version = "2.0.0"
+sarif run.sarif .runs[0].results[0].level = "bad"
+sarif run.sarif .runs[0].results[0].message = "text"
+sarif run.sarif .runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri = "<a b>"
+$schema run.json .cells[0].torn = -1
+$schema run.json .cells[0].more = 1
+$schema run.json .findings[0].verdict = "bad"
+$schema power.json .cells[0].power.total = 5
+$schema power.json del(.promises[0].kept)
 END
 ! grep -q '<' run.md || fail "a name is markup in the summary: $(grep '<' run.md)"
 echo "page: done"
