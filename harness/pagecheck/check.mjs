@@ -254,6 +254,12 @@ for (const [what, options] of [['light', {}], ['dark', { colorScheme: 'dark' }],
     await other.context().close();
 }
 
+const sheet = await open(url, { viewport: { width: 720, height: 1000 } });
+await sheet.emulateMedia({ media: 'print' });
+await sheet.evaluate(() => dispatchEvent(new Event('beforeprint')));
+assert.ok(await sheet.evaluate(() => document.documentElement.scrollWidth) <= 720, 'a sheet is too narrow');
+await agrees(sheet, () => true);
+
 if (second) {
     const other = await open(`file://${resolve(second)}`);
     const data = await other.evaluate(() => JSON.parse(document.getElementById('data').textContent).compared);

@@ -79,4 +79,17 @@ $schema power.json .cells[0].power.total = 5
 $schema power.json del(.promises[0].kept)
 END
 ! grep -q '<' run.md || fail "a name is markup in the summary: $(grep '<' run.md)"
+
+# The documented commands, on less than the default run.
+mkdir docs
+cp less.json docs/old.json
+cp run.json docs/new.json
+sed -n 's/^    //p' "$top/docs/report.md" >commands
+[ "$(grep -c midcommit commands)" = 5 ] || fail "$(grep -c midcommit commands) commands are documented"
+while read -r command; do
+    command=${command/midcommit run/midcommit run --workload grow --txns 1 --quiet}
+    (cd docs && rm -f report.html && bash -c "$command") >said 2>&1 || [ $? = 1 ] ||
+        fail "$command: $(cat said)"
+    case $command in *html*) [ -s docs/report.html ] || fail "$command: no page" ;; esac
+done <commands
 echo "page: done"

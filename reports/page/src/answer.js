@@ -117,7 +117,7 @@ export function matrix(width, importer, open, choose) {
         return null;
     }
     const room = Math.floor((width - 130) / Math.min(columns.length, 6)) - 24;
-    const size = Math.max(70, Math.min(room, 230));
+    const size = Math.max(60, Math.min(room, 230));
     const body = workloads.map((workload) => h('tr', {},
         h('th', { scope: 'row' }, workload),
         columns.map((column) => {

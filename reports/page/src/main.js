@@ -55,7 +55,7 @@ function inside(importer, width) {
                     'run --results writes.'));
     }
     const film = openFilm(found);
-    const view = timeline(film, opened(film, importer), width, (frame, row) => {
+    const view = timeline(film, opened(film, importer), width, paper > 0, (frame, row) => {
         state.film = film.task;
         state.at = frame.name;
         if (film.importers[row] !== lookedAt()) {
@@ -82,11 +82,13 @@ function inside(importer, width) {
 }
 
 let started = false;
+let paper = 0; // while the page is printed, the width that fits a sheet
 
 // Everything anew: data of one run are few enough.
 function draw(focus) {
     const space = getComputedStyle(page);
-    const width = Math.min(page.clientWidth - parseFloat(space.paddingLeft) - parseFloat(space.paddingRight), 1180);
+    const width = paper ||
+        Math.min(page.clientWidth - parseFloat(space.paddingLeft) - parseFloat(space.paddingRight), 1180);
     const importer = lookedAt();
     const scene = inside(importer, width);
     const scroll = scrollY;
@@ -122,9 +124,11 @@ function draw(focus) {
 readHash();
 draw();
 addEventListener('hashchange', () => { readHash(); draw(); });
+addEventListener('beforeprint', () => { paper = 680; draw(); });
+addEventListener('afterprint', () => { paper = 0; draw(); });
 let last = page.clientWidth;
 addEventListener('resize', () => {
-    if (page.clientWidth !== last) {
+    if (page.clientWidth !== last && !paper) {
         last = page.clientWidth;
         draw();
     }

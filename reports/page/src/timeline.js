@@ -71,10 +71,10 @@ function drawStrips(svg, film, x, top) {
         .attr('y1', strip + 0.5).attr('y2', strip + 0.5);
 }
 
-// The picture of a film; `pick(frame, row)` when a state is clicked.
-function picture(film, width, pick) {
+// The picture of a film, all of it in `width` if it is to `fit`; `pick(frame, row)` when a state is clicked.
+function picture(film, width, fit, pick) {
     const span = film.end - film.first + 1;
-    const step = Math.max(width / span, 6);
+    const step = Math.max(width / span, fit ? 0 : 6);
     const x = scaleLinear([film.first - 0.5, film.end + 0.5], [0, Math.round(step * span)]);
     const svg = select(svgNode('svg')).attr('class', 'timeline').attr('width', x.range()[1])
         .attr('aria-hidden', 'true');
@@ -205,11 +205,11 @@ const framesTable = (film) => table('Crash states of this commit',
         ...frame.looks.map((look) => look.v)]), { id: 'frames' });
 
 // `at`: {frame, row}; `moved(frame, row)` is told of each step.
-export function timeline(film, at, width, moved) {
+export function timeline(film, at, width, fit, moved) {
     let { frame, row } = at;
     const room = Math.min(150, Math.max(...film.importers.map((n) => n.length),
         ...film.lanes.map((n) => n.length)) * 8 + 24);
-    const art = picture(film, width - room - 2, (f, r) => { go(f, r ?? row); slider.focus({ preventScroll: true }); });
+    const art = picture(film, width - room - 2, fit, (f, r) => { go(f, r ?? row); slider.focus({ preventScroll: true }); });
     const slider = h('div', {
         class: 'stage', role: 'slider', tabindex: '0', id: 'player',
         'aria-label': 'Crash state', 'aria-valuemin': '0', 'aria-valuemax': String(film.frames.length - 1),
