@@ -55,8 +55,8 @@ typedef struct mc_story {
     mc_story_page
         *page; /* the pages that changed between the snapshots near the crash, or are wrong */
     uint32_t page_count;
-    uint32_t pages_same;    /* pages left out: they are in every snapshot near the crash */
-    mc_story_page *map;     /* all pages, the same ones, too */
+    uint32_t pages_same; /* pages left out: they are in every snapshot near the crash */
+    mc_story_page *map;  /* all pages, the same ones, too */
     uint32_t map_count;
     const char *difference; /* the first row that differs; or null */
     const char *noticed; /* detectors that raised an alarm: "integrity_check (row 3 missing ...)" */

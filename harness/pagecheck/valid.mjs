@@ -6,8 +6,10 @@ import Ajv from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 
 const [name, ...files] = process.argv.slice(2);
-const schema = name !== 'sarif' ? name
-    : createRequire(import.meta.url).resolve('@microsoft/sarif-multitool-linux/sarif-2.1.0.json');
+const schema =
+    name !== 'sarif'
+        ? name
+        : createRequire(import.meta.url).resolve('@microsoft/sarif-multitool-linux/sarif-2.1.0.json');
 const ajv = new Ajv({ strict: false });
 formats(ajv);
 const valid = ajv.compile(JSON.parse(readFileSync(schema, 'utf8')));

@@ -65,7 +65,11 @@ export function writeHash() {
             hash.set(axis.hash, 'all');
         }
     }
-    for (const [key, value] of [['i', state.importer], ['f', state.film], ['at', state.at]]) {
+    for (const [key, value] of [
+        ['i', state.importer],
+        ['f', state.film],
+        ['at', state.at],
+    ]) {
         if (value) {
             hash.set(key, value);
         }
@@ -87,7 +91,8 @@ export function sum(some) {
 }
 
 export const sums = (some) =>
-    importers.map((importer) => ({ importer, ...sum(some.filter((c) => c.importer === importer)) }))
+    importers
+        .map((importer) => ({ importer, ...sum(some.filter((c) => c.importer === importer)) }))
         .filter((row) => row.states > 0);
 
 // The worst importer is looked at unless another was chosen.
@@ -103,7 +108,10 @@ export function filmCell(film) {
     const parts = film.task.split('/');
     const [mode, sync, crash] = parts.slice(-3);
     return {
-        workload: parts.slice(0, -3).join('/'), mode, sync, sidecars: 'as-is',
+        workload: parts.slice(0, -3).join('/'),
+        mode,
+        sync,
+        sidecars: 'as-is',
         crash: crash.startsWith('power:') ? crash : crash.split(':')[0],
     };
 }
