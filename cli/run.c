@@ -275,16 +275,24 @@ static void progress(void *context, uint32_t done, uint32_t tasks, uint64_t stat
 {
     (void)context;
     enum { WIDTH = 30 };
+    static uint64_t begun;
+    begun = begun == 0 ? mc_importers_clock() : begun;
+    uint64_t passed = (mc_importers_clock() - begun) / 1000000; /* milliseconds */
+    char pace[80] = "";
     int filled = tasks == 0 ? WIDTH : (int)(done * (uint32_t)WIDTH / tasks);
     char bar[WIDTH + 1];
     for (int i = 0; i < WIDTH; i++) {
         bar[i] = i < filled ? '#' : '.';
     }
     bar[WIDTH] = '\0';
-    (void)fprintf(stderr, "\r[%s] %u of %u, %" PRIu64 " states, %" PRIu64 " findings ", bar, done,
-                  tasks, states, findings);
+    if (passed > 2000 && done > 0) {
+        (void)snprintf(pace, sizeof pace, ", %" PRIu64 " a second, about %" PRIu64 " s left",
+                       states * 1000 / passed, passed * (tasks - done) / done / 1000);
+    }
+    (void)fprintf(stderr, "\r[%s] %u of %u, %" PRIu64 " states, %" PRIu64 " findings%s ", bar, done,
+                  tasks, states, findings, pace);
     if (done == tasks) {
-        (void)fprintf(stderr, "\r%79s\r", "");
+        (void)fprintf(stderr, "\r%110s\r", "");
     }
     (void)fflush(stderr);
 }

@@ -58,9 +58,20 @@ typedef struct sum {
     json_int_t blocked;
 } sum;
 
+/* Are states handed over without a mistake among the cells? Then the answer is about them alone. */
+static bool has_as_is(const json_t *cells)
+{
+    bool any = false;
+    for (size_t i = 0; i < json_array_size(cells); i++) {
+        any = any || strcmp(text_of(json_array_get(cells, i), "sidecars"), "as-is") == 0;
+    }
+    return any;
+}
+
 static size_t sums_of(const json_t *run, sum out[MC_IMPORTERS_MAX])
 {
     const json_t *cells = json_object_get(run, "cells");
+    bool as_is = has_as_is(cells);
     size_t count = 0;
     for (size_t i = 0; i < json_array_size(cells); i++) {
         const json_t *cell = json_array_get(cells, i);
@@ -68,7 +79,9 @@ static size_t sums_of(const json_t *run, sum out[MC_IMPORTERS_MAX])
         while (k < count && strcmp(out[k].importer, text_of(cell, "importer")) != 0) {
             k++;
         }
-        if (json_object_get(cell, "power") != NULL || k == MC_IMPORTERS_MAX) {
+        const char *sidecars = text_of(cell, "sidecars");
+        bool mistaken = as_is && sidecars[0] != '\0' && strcmp(sidecars, "as-is") != 0;
+        if (json_object_get(cell, "power") != NULL || k == MC_IMPORTERS_MAX || mistaken) {
             continue;
         }
         if (k == count) {
@@ -149,7 +162,10 @@ static void put_answer(const sum *sums, size_t count, const json_t *promises, FI
                           : told == sound ? " and "
                                           : ", ",
                           sums[i].importer);
-            (void)fputs(told == sound ? (sound == 1 ? " does neither." : " do neither.") : "", out);
+            (void)fputs(told == sound
+                            ? (sound == 1 ? " tears and refuses none." : " tear and refuse none.")
+                            : "",
+                        out);
         }
     }
 }

@@ -36,6 +36,8 @@ typedef struct film {
     table near;
     seen *seen;
     size_t seen_count;
+    json_t *choices; /* power: by frame */
+    json_t *losses;
 } film;
 
 static mc_status no_memory(mc_error *error)
@@ -202,6 +204,17 @@ static const json_t *known_frame(const film *f, const mc_crash *crash)
     return NULL;
 }
 
+/* The snapshots near the crash, and what each importer makes of the present state. */
+static mc_status add_looks(film *f, const mc_crash *crash, json_t *frame, mc_error *error)
+{
+    json_array_append_new(frame, json_integer(number_of_json(&f->near, near_json(f, crash))));
+    mc_status status = MC_OK;
+    for (uint32_t i = 0; status == MC_OK && i < f->j->importers->count; i++) {
+        status = add_look(f, i, crash, frame, error);
+    }
+    return status;
+}
+
 /* [point, cut, near, look of importer 0, ...] */
 static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
 {
@@ -222,11 +235,7 @@ static mc_status on_state(void *context, const mc_crash *crash, mc_error *error)
     }
     mc_status status = MC_OK;
     if (known == NULL) {
-        json_int_t near = number_of_json(&f->near, near_json(f, crash));
-        json_array_append_new(frame, json_integer(near));
-        for (uint32_t i = 0; status == MC_OK && i < f->j->importers->count; i++) {
-            status = add_look(f, i, crash, frame, error);
-        }
+        status = add_looks(f, crash, frame, error);
         f->seen[f->seen_count++] = (seen){crash->id, crash->acked, crash->begun, frames};
     }
     json_array_append_new(f->frames, frame);
@@ -341,17 +350,8 @@ static json_t *root_json(const film *f)
                      "importers", importers, "databases", databases);
 }
 
-static mc_status make(film *f, size_t point, json_t **out, mc_error *error)
+static void put_parts(const film *f, json_t *root)
 {
-    mc_explored explored;
-    mc_visitor visitor = {.context = f,
-                          .applied = f->j->trace.is_kv ? NULL : on_applied,
-                          .acked = on_acked,
-                          .state = on_state};
-    choose_window(f, point);
-    json_t *root = root_json(f);
-    mc_status status = root == NULL ? no_memory(error) : add_operations(f, root, error);
-    status = status == MC_OK ? mc_judging_explore(f->j, &visitor, &explored, error) : status;
     const struct {
         const char *key;
         json_t *value;
@@ -363,38 +363,125 @@ static mc_status make(film *f, size_t point, json_t **out, mc_error *error)
         json_object_set(root, parts[i].key, parts[i].value);
     }
     json_object_set_new(root, "whole", json_boolean(f->whole));
+}
+
+static mc_status make(film *f, size_t point, json_t **out, mc_error *error)
+{
+    mc_explored explored;
+    mc_visitor visitor = {.context = f,
+                          .applied = f->j->trace.is_kv ? NULL : on_applied,
+                          .acked = on_acked,
+                          .state = on_state};
+    choose_window(f, point);
+    json_t *root = root_json(f);
+    mc_status status = root == NULL ? no_memory(error) : add_operations(f, root, error);
+    status = status == MC_OK ? mc_judging_explore(f->j, &visitor, &explored, error) : status;
+    put_parts(f, root);
     *out = root;
     return status;
+}
+
+static mc_status film_open(film *f, mc_error *error)
+{
+    table *const tables[] = {&f->looks, &f->maps, &f->role_lists, &f->texts, &f->roles, &f->near};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        *tables[i] = table_new();
+    }
+    f->frames = json_array();
+    f->j = malloc(sizeof *f->j);
+    f->seen = calloc((size_t)MC_FILM_ELEMENTS_MAX * 2, sizeof *f->seen);
+    return f->j == NULL || f->seen == NULL ? no_memory(error) : MC_OK;
+}
+
+/* Also gives the text of `root`, when `status` is good. */
+static char *film_close(film *f, json_t *root, mc_status status, mc_error *error)
+{
+    table *const tables[] = {&f->looks, &f->maps, &f->role_lists, &f->texts, &f->roles, &f->near};
+    char *text = status == MC_OK ? json_dumps(root, JSON_COMPACT) : NULL;
+    if (status == MC_OK && text == NULL) {
+        (void)no_memory(error);
+    }
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        table_free(tables[i]);
+    }
+    json_decref(root);
+    json_decref(f->frames);
+    json_decref(f->choices);
+    json_decref(f->losses);
+    free(f->seen);
+    free(f->j);
+    return text;
 }
 
 char *mc_film_make(const mc_judge_options *options, size_t point, mc_error *error)
 {
     assert(options->power == NULL && options->sidecars == 0);
-    mc_judging *j = malloc(sizeof *j);
-    film f = {.j = j, .frames = json_array()};
-    table *const tables[] = {&f.looks, &f.maps, &f.role_lists, &f.texts, &f.roles, &f.near};
-    f.seen = calloc((size_t)MC_FILM_ELEMENTS_MAX * 2, sizeof *f.seen);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        *tables[i] = table_new();
-    }
+    film f = {0};
     json_t *root = NULL;
-    char *text = NULL;
-    mc_status status =
-        j == NULL || f.seen == NULL ? no_memory(error) : mc_judging_open(j, options, error);
+    mc_status status = film_open(&f, error);
+    status = status == MC_OK ? mc_judging_open(f.j, options, error) : status;
     if (status == MC_OK) {
         status = make(&f, point, &root, error);
-        mc_judging_close(j);
-        text = status == MC_OK ? json_dumps(root, JSON_COMPACT) : NULL;
-        if (status == MC_OK && text == NULL) {
-            (void)no_memory(error);
+        mc_judging_close(f.j);
+    }
+    return film_close(&f, root, status, error);
+}
+
+/* The frame of one state, at which the judging has been brought. */
+static mc_status add_loss(film *f, const mc_film_state *state, mc_error *error)
+{
+    mc_story story = {.arena.limit_bytes = SIZE_MAX / 2};
+    mc_story_request request = {.point = state->point, .choice = state->choice};
+    mc_telling t = {.j = f->j, .story = &story, .request = &request};
+    mc_crash crash;
+    mc_status status = mc_telling_power(&t, &crash, error);
+    if (status == MC_OK && t.found) {
+        json_t *frame = json_pack("[I,i]", (json_int_t)state->point, 0);
+        status = add_looks(f, &crash, frame, error);
+        json_array_append_new(f->frames, frame);
+        json_t *lines = json_array();
+        for (uint32_t i = 0; i < story.loss_count; i++) {
+            json_array_append_new(lines, json_string(story.loss[i]));
+        }
+        json_array_append_new(f->losses, lines);
+        json_array_append_new(f->choices, json_string(state->choice));
+    }
+    mc_story_free(&story);
+    return status;
+}
+
+/* `point` gives the window. The judging is this state's alone: its disk becomes the state. */
+static mc_status take_loss(film *f, size_t point, const mc_film_state *state, json_t **root,
+                           mc_error *error)
+{
+    mc_status status = MC_OK;
+    if (*root == NULL) {
+        choose_window(f, point);
+        *root = root_json(f);
+        status = *root == NULL ? no_memory(error) : add_operations(f, *root, error);
+    }
+    bool inside = state->point >= f->first && state->point <= f->end;
+    return status == MC_OK && inside ? add_loss(f, state, error) : status;
+}
+
+char *mc_film_of_losses(const mc_judge_options *options, size_t point, const mc_film_state *states,
+                        uint32_t count, mc_error *error)
+{
+    assert(options->power != NULL && count > 0);
+    film f = {.choices = json_array(), .losses = json_array()};
+    json_t *root = NULL;
+    mc_status status = film_open(&f, error);
+    for (uint32_t i = 0; status == MC_OK && i < count; i++) {
+        status = mc_judging_open(f.j, options, error);
+        if (status == MC_OK) {
+            status = take_loss(&f, point, &states[i], &root, error);
+            mc_judging_close(f.j);
         }
     }
-    json_decref(root);
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        table_free(tables[i]);
+    if (status == MC_OK) {
+        put_parts(&f, root);
+        json_object_set(root, "choices", f.choices);
+        json_object_set(root, "losses", f.losses);
     }
-    json_decref(f.frames);
-    free(f.seen);
-    free(j);
-    return text;
+    return film_close(&f, root, status, error);
 }

@@ -10,18 +10,32 @@
  * of a text in "texts", plus one if the page is wrong there; a list of roles has pairs (number of a
  * text in "roles", how many).
  *
+ * Power losses have too many states at one crash point to show in a row. Their film has those that
+ * it is given, with the choices that make each ("choices") and what is there of what was pending
+ * ("losses"), by frame.
+ *
  * Left out: states of a transaction beyond MC_FILM_ELEMENTS_MAX elements ("whole" is then false),
- * mistakes with sidecars, and power losses, whose states of one crash point are too many to show in
- * a row. */
+ * and mistakes with sidecars. */
 #ifndef MIDCOMMIT_HARNESS_CASE_FILM_H
 #define MIDCOMMIT_HARNESS_CASE_FILM_H
 
 #include "harness/judge/judge.h"
 
-enum { MC_FILM_ELEMENTS_MAX = 200 };
+enum { MC_FILM_ELEMENTS_MAX = 200, MC_FILM_LOSSES_MAX = 24 };
 
 /* The film of the transaction in which crash point `point` lies (SIZE_MAX: the last transaction),
  * to be freed. options->sidecars and options->power must be zero. Null after a failure. */
 char *mc_film_make(const mc_judge_options *options, size_t point, mc_error *error);
+
+/* A state that a power loss left, as its name says it (mc_story_parse). */
+typedef struct mc_film_state {
+    size_t point;
+    const char *choice;
+} mc_film_state;
+
+/* The film of the transaction in which `point` lies, with those of `states` that are in it, in
+ * their order; options->power must be theirs. The workload is recorded once for each. */
+char *mc_film_of_losses(const mc_judge_options *options, size_t point, const mc_film_state *states,
+                        uint32_t count, mc_error *error);
 
 #endif

@@ -39,7 +39,10 @@ grep -q 'class="quiet"\|<style>' run.html || fail "this build has no page; was n
 midcommit run --workload inplace,equal --mode delete,wal --crash kill --txns 1 --quiet --json less.json ||
     [ $? = 1 ] || fail "run: $?"
 midcommit report less.json run.json -o compared.html || [ $? = 1 ] || fail "report OLD NEW: $?"
-node check/check.mjs run.html run.json "$chromium" compared.html || fail "the page is not as it should be"
+midcommit run --workload equal --mode delete,wal --sync normal,full --crash power:psow --txns 1 --quiet \
+    --html power.html --json power.json || [ $? = 1 ] || fail "run, power: $?"
+node check/check.mjs run.html run.json "$chromium" compared.html power.html ||
+    fail "the page is not as it should be"
 
 # From the results file comes the same page, but for what only the run knows: its programs and its time.
 midcommit report run.jsonl -o again.html || fail "report: $?"
@@ -52,19 +55,22 @@ inside again.html | jq "$same" >two.json
 cmp one.json two.json || fail "report makes another page than run"
 [ "$(inside again.html | jq '.programs_left')" = true ] || fail "a program that a file named was run"
 
-# SARIF by its schema, which finds mistakes.
+# What other systems read: what it says by its schema is schemas.sh's.
 midcommit report run.json --sarif run.sarif --markdown run.md || fail "report: $?"
-node check/sarif.mjs run.sarif || fail "no valid SARIF"
 [ "$(jq '.runs[0].results | length' run.sarif)" = "$(jq '.findings | length' run.json)" ] ||
     fail "SARIF has not one result for each finding"
-while read -r mistake; do
-    jq "$mistake" run.sarif >wrong.sarif
-    ! node check/sarif.mjs wrong.sarif 2>wrong.txt || fail "valid: $mistake"
-done <<'END'
-.version = "2.0.0"
-.runs[0].results[0].level = "bad"
-.runs[0].results[0].message = "text"
-.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri = "<a b>"
-END
 ! grep -q '<' run.md || fail "a name is markup in the summary: $(grep '<' run.md)"
+
+# The documented commands, on less than the default run.
+mkdir docs
+cp less.json docs/old.json
+cp run.json docs/new.json
+sed -n 's/^    //p' "$top/docs/report.md" >commands
+[ "$(grep -c midcommit commands)" = 5 ] || fail "$(grep -c midcommit commands) commands are documented"
+while read -r command; do
+    command=${command/midcommit run/midcommit run --workload grow --txns 1 --quiet}
+    (cd docs && rm -f report.html && bash -c "$command") >said 2>&1 || [ $? = 1 ] ||
+        fail "$command: $(cat said)"
+    case $command in *html*) [ -s docs/report.html ] || fail "$command: no page" ;; esac
+done <commands
 echo "page: done"

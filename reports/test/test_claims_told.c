@@ -19,7 +19,7 @@
 #include "reports/claims.h"
 
 #define DOCUMENT MIDCOMMIT_SOURCE_DIR "/docs/claims.md"
-#define SCHEMA MIDCOMMIT_SOURCE_DIR "/reports/schema/claims.json"
+#define SCHEMA MIDCOMMIT_SOURCE_DIR "/reports/schema/claims-1.json"
 
 enum { TEXT_BYTES = 1 << 18 };
 

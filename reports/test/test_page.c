@@ -41,11 +41,16 @@ static void make_run(void)
     }
 }
 
-/* `report BAD` gives one line, exit status 3, and no page, nor a piece of one. */
-static void refuse(const char *what)
+/* `report BAD` gives one line, exit status 3 with the reason, and no page, nor a
+ * piece of one. */
+static void refuse(const char *what, const char *why)
 {
     output o = program_run("report bad -o page.html");
     program_expect_line(&o, 3, what);
+    if (strstr(o.err, why) == NULL) {
+        print_error("%s: %s", what, o.err);
+        fail();
+    }
     assert_false(is_there("page.html"));
     assert_int_not_equal(program_shell("ls -A | grep -q 'page.html'"), 0);
     program_done(&o);
@@ -59,28 +64,34 @@ static void bad_files_are_refused(void **unused)
 {
     (void)unused;
     make_run();
-    static const char *const makes[] = {
-        ": >bad",                                                    /* empty */
-        "head -c 400 run.json >bad",                                 /* cut short */
-        "head -c 300 run.jsonl >bad",                                /* cut in its first line */
-        "head -c -30 run.jsonl >bad",                                /* cut in its last line */
-        "sed 's#midcommit/run/1#midcommit/run/2#' run.json >bad",    /* another schema */
-        "sed 's#midcommit/task/2#midcommit/task/3#' run.jsonl >bad", /* and of lines */
-        "sed 's/\"torn\": [0-9]*/\"torn\": -1/' run.json >bad",      /* out of range */
-        "sed 's/\"clean\": [0-9]*/\"clean\": 1/' run.json >bad",     /* a sum that is wrong */
-        "sed '/\"first_case\"/d; s/\"known_defect\": 0,/\"known_defect\": 0/' run.json >bad",
-        "sed 's/\"seed\": 1/\"seed\": \"1\"/' run.json >bad",  /* another type */
-        "sed 's/sqlite=[0-9.]*/sqlite=3.0.0/' run.jsonl >bad", /* another SQLite's lines */
-        "echo '[1]' >bad; ",
-        "echo '{}' >bad",
-        "printf 'SQLite format 3\\0' >bad",
-        "rm bad; mkdir bad",
-        "rmdir bad; mkfifo bad",
-        "rm bad; truncate -s 65M bad", /* too large */
-        "rm bad"};
-    for (size_t i = 0; i < sizeof makes / sizeof *makes; i++) {
-        assert_int_equal(program_shell("%s", makes[i]), 0);
-        refuse(makes[i]);
+    static const struct {
+        const char *make;
+        const char *why;
+    } rows[] = {
+        {": >bad", "empty"},
+        {"head -c 400 run.json >bad", "cut short"},
+        {"head -c 300 run.jsonl >bad", "cut short"},
+        {"head -c -30 run.jsonl >bad", "its last line is cut short"},
+        {"sed 's#midcommit/run/1#midcommit/run/2#' run.json >bad", "its schema is midcommit/run/2"},
+        {"sed 's#midcommit/task/2#midcommit/task/3#' run.jsonl >bad",
+         "no line of midcommit/task/2"},
+        {"sed 's/\"torn\": [0-9]*/\"torn\": -1/' run.json >bad", "cell 1: \"torn\""},
+        {"sed 's/\"clean\": [0-9]*/\"clean\": 1/' run.json >bad", "cell 1: \"states\""},
+        {"sed '/\"first_case\"/d; s/\"known_defect\": 0,/\"known_defect\": 0/' run.json >bad",
+         "cell 1: \"first_case\""},
+        {"sed 's/\"seed\": 1/\"seed\": \"1\"/' run.json >bad", "\"seed\""},
+        {"sed 's/sqlite=[0-9.]*/sqlite=3.0.0/' run.jsonl >bad", "made with other options"},
+        {"echo '[1]' >bad", "its schema is missing"},
+        {"echo '{}' >bad", "its schema is missing"},
+        {"printf 'SQLite format 3\\0' >bad", "not JSON"},
+        {"rm bad; mkdir bad", "bad: "},
+        {"rmdir bad; mkfifo bad", "bad: "},
+        {"rm bad; truncate -s 65M bad", "expected at most"},
+        {"rm bad", "there is no such file"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(program_shell("%s", rows[i].make), 0);
+        refuse(rows[i].make, rows[i].why);
     }
 }
 
@@ -235,12 +246,15 @@ static void answers_name_the_worst(void **unused)
          "{'importer':'c','states':2000,'torn':0,'silent':0,'blocked':0},"
          "{'importer':'d','states':2000,'torn':0,'silent':0,'blocked':0}]",
          "a tears the database at 1,234 of 2,000 crash states, and no check notices 1,000 of them. "
-         "c and d do neither."},
+         "c and d tear and refuse none."},
         {"[{'importer':'a','states':20,'torn':1,'silent':0,'blocked':0}]",
          "a tears the database at 1 of 20 crash states, and checks notice all of them."},
         {"[{'importer':'a','states':20,'torn':0,'silent':0,'blocked':3},"
          "{'importer':'b','states':20,'torn':0,'silent':0,'blocked':0}]",
-         "a refuses 3 of 20 databases that SQLite recovers. b does neither."},
+         "a refuses 3 of 20 databases that SQLite recovers. b tears and refuses none."},
+        {"[{'importer':'a','sidecars':'as-is','states':20,'torn':1,'silent':1,'blocked':0},"
+         "{'importer':'a','sidecars':'no-wal','states':30,'torn':30,'silent':30,'blocked':0}]",
+         "a tears the database at 1 of 20 crash states, and no check notices 1 of them."},
         {"[{'importer':'a','states':20,'torn':0,'silent':0,'blocked':0}]",
          "Nothing was torn, and nothing refused that SQLite recovers."},
     };

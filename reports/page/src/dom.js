@@ -23,8 +23,11 @@ export function share(part, all) {
     if (part === all) {
         return '100 %';
     }
-    return percent < 0.1 ? '< 0.1 %' : percent > 99.9 ? '> 99.9 %'
-        : `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+    return percent < 0.1
+        ? '< 0.1 %'
+        : percent > 99.9
+          ? '> 99.9 %'
+          : `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
 }
 
 // head: [{text, number}], rows: lists of texts, numbers or elements.
@@ -37,16 +40,32 @@ export function table(caption, head, rows, attributes = {}) {
             ? h('th', { scope: 'row', class: column.number ? 'n' : null }, content)
             : h('td', { class: column.number ? 'n' : null }, content);
     };
-    return h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
-        h('table', attributes,
+    return h(
+        'div',
+        { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
+        h(
+            'table',
+            attributes,
             h('caption', {}, caption),
-            h('thead', {}, h('tr', {}, head.map((c) =>
-                h('th', { scope: 'col', class: c.number ? 'n' : null }, c.text)))),
-            h('tbody', {}, rows.map((row) => h('tr', {}, row.map(cell))))));
+            h(
+                'thead',
+                {},
+                h(
+                    'tr',
+                    {},
+                    head.map((c) => h('th', { scope: 'col', class: c.number ? 'n' : null }, c.text)),
+                ),
+            ),
+            h(
+                'tbody',
+                {},
+                rows.map((row) => h('tr', {}, row.map(cell))),
+            ),
+        ),
+    );
 }
 
-export const details = (summary, ...children) =>
-    h('details', {}, h('summary', {}, summary), children);
+export const details = (summary, ...children) => h('details', {}, h('summary', {}, summary), children);
 
 // A command to copy; where the clipboard is closed, it is selected instead.
 export function command(text, label) {
@@ -60,7 +79,9 @@ export function command(text, label) {
             getSelection().selectAllChildren(code);
             button.textContent = 'Selected';
         }
-        setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+        setTimeout(() => {
+            button.textContent = 'Copy';
+        }, 1500);
     });
     return h('div', { class: 'command' }, code, button);
 }

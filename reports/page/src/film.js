@@ -25,16 +25,30 @@ export const belongings = [
     { key: 'any', letter: '', name: 'does not count', help: 'SQLite does not define its content' },
 ];
 
-export const belonging = (of) => belongings.find((b) => b.key === (
-    of === 'both' || of === 'none' || of === 'absent' ? of
-        : of.endsWith('(acknowledged)') ? 'old'
-            : of.endsWith('(in flight)') ? 'new'
-                : of.endsWith('(older)') ? 'older' : 'any'));
+export const belonging = (of) =>
+    belongings.find(
+        (b) =>
+            b.key ===
+            (of === 'both' || of === 'none' || of === 'absent'
+                ? of
+                : of.endsWith('(acknowledged)')
+                  ? 'old'
+                  : of.endsWith('(in flight)')
+                    ? 'new'
+                    : of.endsWith('(older)')
+                      ? 'older'
+                      : 'any'),
+    );
 
 export function openFilm(film) {
     const frames = film.frames.map(([point, cut, near, ...looks], index) => ({
-        index, point, cut, near: film.near[near], looks: looks.map((i) => film.looks[i]),
-        name: cut > 0 ? `${point}+${cut}` : String(point),
+        index,
+        point,
+        cut,
+        near: film.near[near],
+        looks: looks.map((i) => film.looks[i]),
+        name: cut > 0 || film.choices?.[index] ? `${point}+${cut || film.choices[index]}` : String(point),
+        loss: film.losses?.[index] ?? [],
     }));
     const same = new Map(); // frames by crash point: cuts stand side by side
     for (const frame of frames) {
@@ -62,8 +76,11 @@ export function pagesOf(film, frame, look) {
     return film.maps[look.m].flatMap((runs, database) => {
         const roles = unroll(film.rolemaps[look.r][database]);
         return unroll(runs).map((code, i) => ({
-            database: film.databases[database], page: i + 1, of: film.texts[code >> 1],
-            role: film.roles[roles[i]], wrong: code % 2 === 1,
+            database: film.databases[database],
+            page: i + 1,
+            of: film.texts[code >> 1],
+            role: film.roles[roles[i]],
+            wrong: code % 2 === 1,
             told: code % 2 === 1 || isNear(old[database][i] ?? '') || isNear(now[database][i] ?? ''),
         }));
     });
@@ -72,10 +89,16 @@ export function pagesOf(film, frame, look) {
 export function snapshotsOf(film, frame) {
     const { acked, begun } = frame.near;
     const alone = `${acked} (acknowledged)`; // what the image's pages are said to be of, too
-    const pages = (number) => texts(film, number).flatMap((list, database) => list.map((of, i) => ({
-        database: film.databases[database], page: i + 1, role: '', wrong: false,
-        of: of === 'both' && begun === acked ? alone : of,
-    })));
+    const pages = (number) =>
+        texts(film, number).flatMap((list, database) =>
+            list.map((of, i) => ({
+                database: film.databases[database],
+                page: i + 1,
+                role: '',
+                wrong: false,
+                of: of === 'both' && begun === acked ? alone : of,
+            })),
+        );
     const both = [{ title: `Snapshot ${acked}, acknowledged`, pages: pages(frame.near.old) }];
     if (begun !== acked) {
         both.push({ title: `Snapshot ${begun}, in flight`, pages: pages(frame.near.new) });

@@ -36,6 +36,8 @@ export const axes = [
     { key: 'sidecars', name: 'Sidecars', hash: 'x' },
 ].map((axis) => ({ ...axis, values: [...new Set(plain.map((cell) => cell[axis.key]))] }));
 
+const asIs = axes.at(-1).values.length > 1 && axes.at(-1).values.includes('as-is');
+
 // What is chosen: filters by axis; the importer looked at; the film and the state in it.
 export const state = {};
 
@@ -44,6 +46,10 @@ export function readHash() {
     for (const axis of axes) {
         const value = hash.get(axis.hash);
         state[axis.key] = axis.values.includes(value) ? value : '';
+    }
+    // Mistakes with sidecars are looked at when they are asked for: x=all, or one.
+    if (asIs && !state.sidecars && hash.get('x') !== 'all') {
+        state.sidecars = 'as-is';
     }
     state.importer = importers.includes(hash.get('i')) ? hash.get('i') : '';
     state.film = hash.get('f') ?? '';
@@ -55,9 +61,15 @@ export function writeHash() {
     for (const axis of axes) {
         if (state[axis.key]) {
             hash.set(axis.hash, state[axis.key]);
+        } else if (asIs && axis.key === 'sidecars') {
+            hash.set(axis.hash, 'all');
         }
     }
-    for (const [key, value] of [['i', state.importer], ['f', state.film], ['at', state.at]]) {
+    for (const [key, value] of [
+        ['i', state.importer],
+        ['f', state.film],
+        ['at', state.at],
+    ]) {
         if (value) {
             hash.set(key, value);
         }
@@ -79,14 +91,16 @@ export function sum(some) {
 }
 
 export const sums = (some) =>
-    importers.map((importer) => ({ importer, ...sum(some.filter((c) => c.importer === importer)) }))
+    importers
+        .map((importer) => ({ importer, ...sum(some.filter((c) => c.importer === importer)) }))
         .filter((row) => row.states > 0);
 
 // The worst importer is looked at unless another was chosen.
 export function lookedAt() {
     const rows = sums(plain.filter((cell) => matches(cell)));
     const worst = rows.reduce((a, b) => (b.torn > (a?.torn ?? 0) ? b : a), null);
-    return state.importer || worst?.importer || rows[0]?.importer || importers[0];
+    const lose = lost.reduce((a, b) => (b.torn > (a?.torn ?? 0) ? b : a), null);
+    return state.importer || worst?.importer || rows[0]?.importer || lose?.importer || importers[0];
 }
 
 // Which cell a film is of: a build of the v1 VFS belongs to the crash model kv.
@@ -94,6 +108,10 @@ export function filmCell(film) {
     const parts = film.task.split('/');
     const [mode, sync, crash] = parts.slice(-3);
     return {
-        workload: parts.slice(0, -3).join('/'), mode, sync, crash: crash.split(':')[0], sidecars: 'as-is',
+        workload: parts.slice(0, -3).join('/'),
+        mode,
+        sync,
+        sidecars: 'as-is',
+        crash: crash.startsWith('power:') ? crash : crash.split(':')[0],
     };
 }
