@@ -33,7 +33,8 @@ const mc_power_profile mc_power_profiles[] = {
      .dir_syncs = true,
      .source = "psow.html: what SQLite takes its disks for"},
     {.name = "sector-512",
-     .summary = "everything in order; a write may stop at any multiple of 512",
+     .summary =
+         "names and lengths in order, bytes before them; a write may stop at any multiple of 512",
      .tear_bytes = SECTOR,
      .psow = true,
      .ordered = MC_POWER_NAMES | MC_POWER_SHRINKS | MC_POWER_GROWTHS,
@@ -42,7 +43,8 @@ const mc_power_profile mc_power_profiles[] = {
      .dir_syncs = true,
      .source = "atomiccommit.html 2.0: a write goes linearly from one end to the other"},
     {.name = "sector-4096",
-     .summary = "everything in order; a write may stop at any multiple of 4096",
+     .summary =
+         "names and lengths in order, bytes before them; a write may stop at any multiple of 4096",
      .tear_bytes = PAGE,
      .psow = true,
      .ordered = MC_POWER_NAMES | MC_POWER_SHRINKS | MC_POWER_GROWTHS,

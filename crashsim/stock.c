@@ -42,6 +42,13 @@ static int open_with(const char *path, const char *vfs, const char *settings, sq
     return code == SQLITE_OK ? sqlite3_exec(*db, settings, NULL, NULL, NULL) : code;
 }
 
+/* Is it the schema that could not be read? Its text may be damaged, or state a length that SQLite
+ * does not take. */
+static bool is_unreadable(int code)
+{
+    return code == SQLITE_CORRUPT || code == SQLITE_TOOBIG;
+}
+
 /* `settings`: SQL that every connection begins with. */
 static void ask(const char *path, const char *vfs, const char *settings, uint64_t limit_bytes,
                 mc_stock *out)
@@ -56,7 +63,7 @@ static void ask(const char *path, const char *vfs, const char *settings, uint64_
     (void)snprintf(out->message, sizeof out->message, "%s", sqlite3_errmsg(db));
     if (code == SQLITE_OK) {
         take_pages(db, out);
-    } else if (out->code == SQLITE_CORRUPT) {
+    } else if (is_unreadable(out->code)) {
         /* Pages can be had of a database whose schema cannot be read, by a second connection that
          * never tried; the first stays open, or closing it would checkpoint the WAL. */
         sqlite3 *lenient;
@@ -185,7 +192,7 @@ bool mc_stock_agrees(const mc_stock *stock, mc_status status, const mc_image *im
                        stock->code, stock->message);
         return expected == 0 || expected == stock->code || differs(&d, "recover-refuses");
     }
-    if (stock->code != SQLITE_OK && stock->code != SQLITE_CORRUPT) {
+    if (stock->code != SQLITE_OK && !is_unreadable(stock->code)) {
         (void)snprintf(problem, size, "recover imports %u pages, stock has code %d (%s)",
                        image->page_count, stock->code, stock->message);
         return differs(&d, "sqlite-refuses");

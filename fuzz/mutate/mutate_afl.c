@@ -19,7 +19,7 @@ typedef struct mutator {
     uint32_t step;
     int32_t stages; /* as afl_custom_init_trim told them */
     char description[256];
-    char name[256]; /* the same, for afl_custom_describe */
+    char name[128]; /* the same, for afl_custom_describe */
 } mutator;
 
 void *afl_custom_init(void *afl, unsigned int seed);
@@ -94,7 +94,8 @@ const char *afl_custom_describe(void *data, size_t most)
 {
     mutator *m = data;
     size_t length = 0;
-    most = most < sizeof m->name - 1 ? most : sizeof m->name - 1;
+    enum { NAME_MAX_BYTES = 64 }; /* it becomes part of a file name, with the names of parents */
+    most = most < NAME_MAX_BYTES ? most : NAME_MAX_BYTES;
     for (const char *p = m->description; *p != '\0' && length < most; p++) {
         bool plain = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9');
         if (plain) {

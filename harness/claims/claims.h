@@ -53,12 +53,12 @@ extern const mc_claim mc_claims[]; /* ended by a row without text */
 
 typedef struct mc_claim_result {
     mc_claim_verdict verdict;
-    char model[MC_CLAIM_MODEL_MAX];      /* "kill, power" */
-    char states[MC_CLAIM_DIGITS_MAX];    /* all digits */
-    uint64_t classes;                    /* power: what they fell into; kill: each state is one */
-    char state[MC_STATE_ID_MAX];         /* what refutes it, or an example; or "" */
-    char command[MC_STATE_ID_MAX + 100]; /* behind the program's name: shows that state; or "" */
-    char note[MC_CLAIM_NOTE_MAX];        /* what came out, experiment by experiment */
+    char model[MC_CLAIM_MODEL_MAX];   /* "kill, power" */
+    char states[MC_CLAIM_DIGITS_MAX]; /* all digits */
+    uint64_t classes;                 /* power: what they fell into; kill: each state is one */
+    char state[MC_STATE_AGAIN_MAX];   /* what refutes it, or an example; or "" */
+    char command[MC_STATE_AGAIN_MAX + 100]; /* behind the program's name: shows that state; or "" */
+    char note[MC_CLAIM_NOTE_MAX];           /* what came out, experiment by experiment */
 } mc_claim_result;
 
 /* For tests: something to find. */

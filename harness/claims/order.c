@@ -102,7 +102,7 @@ typedef struct scanned {
     look_fn look;
     uint64_t looked;
     uint64_t breaches;
-    char first[MC_STATE_ID_MAX]; /* the crash point before the first breach */
+    char first[MC_STATE_AGAIN_MAX]; /* the crash point before the first breach */
 } scanned;
 
 static mc_status scan_cell(mc_claim_test *t, const mc_claim_rule *r, const mc_claim_cell *cell,
@@ -142,7 +142,7 @@ static mc_status scan_rule(mc_claim_test *t, const mc_claim_rule *r, look_fn loo
                   (unsigned long)s->looked, what);
     t->tested = t->tested || s->looked > 0;
     if (s->breaches > 0 || s->looked == 0) {
-        char command[MC_STATE_ID_MAX + 100];
+        char command[MC_STATE_AGAIN_MAX + 100];
         mc_claim_command(t, r, s->first, command, sizeof command);
         mc_claim_refute(t, s->first, command);
     }

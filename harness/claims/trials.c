@@ -20,7 +20,7 @@ typedef struct trial {
     mpz_t undecided;
     mpz_t came;
     uint64_t cells;
-    char first[MC_STATE_ID_MAX];
+    char first[MC_STATE_AGAIN_MAX];
 } trial;
 
 void mc_claim_note(mc_claim_test *t, const char *format, ...)
@@ -251,8 +251,8 @@ mc_status mc_claim_kill(mc_claim_walk *w,
 
 void mc_claim_refute_here(mc_claim_walk *w, const mc_crash *crash)
 {
-    char state[MC_STATE_ID_MAX];
-    char command[MC_STATE_ID_MAX + 100];
+    char state[MC_STATE_AGAIN_MAX];
+    char command[MC_STATE_AGAIN_MAX + 100];
     mc_judging_state_id(&w->j, crash, state, sizeof state);
     mc_claim_command(w->test, w->rule, state, command, sizeof command);
     mc_claim_refute(w->test, state, command);
@@ -431,7 +431,7 @@ static void tell(mc_claim_test *t, const mc_claim_rule *r, const trial *sum)
 
 static void conclude(mc_claim_test *t, const mc_claim_rule *r, const trial *sum)
 {
-    char command[MC_STATE_ID_MAX + 100];
+    char command[MC_STATE_AGAIN_MAX + 100];
     bool came = mpz_sgn(sum->came) > 0;
     mc_claim_command(t, r, sum->first, command, sizeof command);
     if (r->never != 0 && came) {

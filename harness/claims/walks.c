@@ -25,7 +25,7 @@ typedef struct asking {
     uint64_t other;
     mc_status (*state)(void *asking, const mc_crash *crash, mc_error *error);
     size_t *ending; /* by commit: the operation that ends its journal */
-    char first[MC_STATE_ID_MAX];
+    char first[MC_STATE_AGAIN_MAX];
 } asking;
 
 typedef struct asked {
@@ -34,7 +34,7 @@ typedef struct asked {
     uint64_t asked;
     uint64_t came;
     uint64_t other;
-    char first[MC_STATE_ID_MAX]; /* a state in which it came */
+    char first[MC_STATE_AGAIN_MAX]; /* a state in which it came */
 } asked;
 
 /* What a plant does to a state, and takes back. */
@@ -310,7 +310,7 @@ mc_status mc_claim_renamed(mc_claim_test *t, mc_error *error)
                                        "kill",
                                        .txns = 1};
     asked sum = {.state = ask_renamed};
-    char command[MC_STATE_ID_MAX + 100];
+    char command[MC_STATE_AGAIN_MAX + 100];
     mc_claim_model(t, "kill");
     mc_status status = mc_claim_each(t, &rule, ask_cell, &sum, error);
     mc_claim_note(

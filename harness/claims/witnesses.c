@@ -22,7 +22,7 @@ typedef struct watched {
     mc_importer watcher;
     mc_again *again;
     bool inside; /* the watcher is at work, and sees its own states */
-    char found[MC_STATE_ID_MAX];
+    char found[MC_STATE_AGAIN_MAX];
 } watched;
 
 static watched *present; /* an importer is not told whom it works for */
@@ -51,7 +51,7 @@ typedef struct checks {
     uint64_t differed;
     mpz_t states;
     bool open;
-    char first[MC_STATE_ID_MAX];
+    char first[MC_STATE_AGAIN_MAX];
 } checks;
 
 static mc_status ask_checksums(mc_claim_test *t, const mc_claim_rule *r, const mc_claim_cell *cell,
@@ -97,7 +97,7 @@ mc_status mc_claim_checksums(mc_claim_test *t, mc_error *error)
         const mc_claim_rule *r = &rules[i];
         checks sum = {0};
         char states[64];
-        char command[MC_STATE_ID_MAX + 100];
+        char command[MC_STATE_AGAIN_MAX + 100];
         mpz_init(sum.states);
         mc_status status = mc_claim_each(t, r, ask_checksums, &sum, error);
         mpz_add(t->states, t->states, sum.states);
@@ -132,7 +132,7 @@ typedef struct seconds {
     mpz_t total;
     mpz_t diverged;
     mpz_t unresolved;
-    char found[MC_STATE_ID_MAX];
+    char found[MC_STATE_AGAIN_MAX];
 } seconds;
 
 static mc_status note_found(void *context, const mc_again_found *found, mc_error *error)

@@ -337,6 +337,7 @@ static mc_status walk_layout(mc_again_power *p, mc_error *error)
                  .disk = &p->a->j->trace.base,
                  .shown = p->shown,
                  .runs_left = p->runs_left,
+                 .leaves_left = UINT64_MAX,
                  .leaf = leaf,
                  .unresolved = unresolved,
                  .context = p};

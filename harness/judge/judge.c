@@ -7,9 +7,11 @@
 #include "harness/host/tasks.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <string.h>
 
 static mc_status no_memory(mc_error *error)
@@ -355,17 +357,47 @@ static mc_status judge_state(void *context, const mc_crash *crash, mc_error *err
     return status;
 }
 
-static void begin_cells(mc_judging *j, mc_cell *cell)
+/* The mode to which a statement sets the journal, or MC_MODES. */
+static uint32_t mode_set_by(const char *statement)
+{
+    static const char pragma[] = "journal_mode";
+    const char *at = strcasestr(statement, pragma);
+    at = at == NULL ? "" : at + strlen(pragma);
+    at += strspn(at, " =('\"");
+    for (uint32_t mode = 0; mode < MC_MODES; mode++) {
+        size_t size = strlen(mc_mode_names[mode]);
+        if (strncasecmp(at, mc_mode_names[mode], size) == 0 && !isalpha((unsigned char)at[size])) {
+            return mode;
+        }
+    }
+    return MC_MODES;
+}
+
+/* What SQLite promises of the workload: the least of the modes in which it commits. */
+static mc_promise promise_of(const mc_judging *j)
 {
     const mc_record_options *record = j->options->record;
+    const char *crash = record->kv ? "kv" : j->crash_name;
     const char *source;
+    uint32_t databases = j->trace.database_count;
+    mc_promise least = mc_promise_of(record->mode, record->sync, crash, databases, &source);
+    for (uint32_t i = 0; i < j->trace.statement_count; i++) {
+        uint32_t mode = mode_set_by(j->trace.statement[i]);
+        mc_promise other = mode == MC_MODES ? least
+                                            : mc_promise_of((mc_mode)mode, record->sync, crash,
+                                                            databases, &source);
+        least = other > least ? other : least;
+    }
+    return least;
+}
+
+static void begin_cells(mc_judging *j, mc_cell *cell)
+{
     j->cells = cell;
     for (uint32_t i = 0; i < mc_mistake_count(j->options->sidecars); i++) {
         cell[i].commits = j->trace.commit_count;
         cell[i].steps = j->trace.steps;
-        cell[i].promise =
-            mc_promise_of(record->mode, record->sync, record->kv ? "kv" : j->crash_name,
-                          j->trace.database_count, &source);
+        cell[i].promise = promise_of(j);
     }
 }
 

@@ -110,15 +110,15 @@ static const struct {
 } promised_power[] = {
     {"strict", {"NNNC", "NNCC", "NNCC", "NNNN", "NNNN", "NNNN"}},
     {"psow", {"NNNC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
-    {"sector-512", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
-    {"sector-4096", {"NLLC", "NLCC", "NCCC", "NNNN", "NNNN", "NSCC"}},
+    {"sector-512", {"NLLC", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"sector-4096", {"NLLC", "NLCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"ext4-ordered", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"ext4-writeback", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"lying-sync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
     {"no-dirsync", {"NNNN", "NNNN", "NNNN", "NNNN", "NNNN", "NNNN"}},
     {"xfs", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
     {"btrfs", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
-    {"nonatomic-unlink", {"NNNN", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
+    {"nonatomic-unlink", {"NNNN", "NNCC", "NNCC", "NNNN", "NNNN", "NNNN"}},
     {"ext4", {"NNLC", "NNCC", "NNCC", "NNNN", "NNNN", "NSCC"}},
 };
 
