@@ -118,7 +118,8 @@ static const promise_row promises[] = {
     {"kill", ON_DISK, SYNC(OFF), true, MC_PROMISE_NOTHING,
      "pager.c, pager_end_transaction and vdbeaux.c, vdbeCommit: no super-journal name is synced"},
     {"power:nonatomic-unlink", MODE(DELETE) | MODE(WAL), ANY_SYNC, false, MC_PROMISE_NOTHING,
-     "atomiccommit.html 9.3: what is left of a journal, or of a WAL, that is deleted in part may be "
+     "atomiccommit.html 9.3: what is left of a journal, or of a WAL, that is deleted in part may "
+     "be "
      "played back"},
     {ORDERED " " UNORDERED, MODE(DELETE), SYNC(EXTRA), false, MC_PROMISE_CLEAN,
      "pragma.html#pragma_synchronous: EXTRA syncs the directory after the unlink of the journal"},
