@@ -87,14 +87,12 @@ static mc_status open_vfs(recorder *rec, mc_kvstore *store, mc_trace *trace, mc_
                                                        .build = rec->options.kv_build,
                                                        .seed = rec->options.seed});
     } else {
-        rec->memvfs = mc_memvfs_open(&(mc_memvfs_options){.disk = &rec->disk,
-                                                          .trace = trace,
-                                                          .statement = &rec->runner.statement,
-                                                          .seed = rec->options.seed,
-                                                          .device_characteristics =
-                                                              rec->options.plain_disk
-                                                                  ? MC_DEVICE_PLAIN
-                                                                  : 0});
+        rec->memvfs = mc_memvfs_open(&(mc_memvfs_options){
+            .disk = &rec->disk,
+            .trace = trace,
+            .statement = &rec->runner.statement,
+            .seed = rec->options.seed,
+            .device_characteristics = rec->options.plain_disk ? MC_DEVICE_PLAIN : 0});
     }
     if (rec->memvfs == NULL && rec->kvvfs == NULL) {
         return fail_memory(error, rec);
