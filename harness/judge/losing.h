@@ -93,11 +93,11 @@ typedef struct mc_loss {
     char choice[2 * MC_CHOICE_MAX];
     uint64_t runs_left;    /* for this crash point */
     uint64_t classes_left; /* for all so far: what one crash point does not need, later ones may */
-    mc_shares point;     /* what came of the present crash point */
-    mc_shares *adding;   /* where states are counted: the layout's */
-    mc_idmap proved;     /* what came out of which ends, and was run */
-    uint32_t ends_at[2]; /* the numbers of the ends where the control, and an importer, are */
-    mc_idmap seen;       /* layouts, by what they are */
+    mc_shares point;       /* what came of the present crash point */
+    mc_shares *adding;     /* where states are counted: the layout's */
+    mc_idmap proved;       /* what came out of which ends, and was run */
+    uint32_t ends_at[2];   /* the numbers of the ends where the control, and an importer, are */
+    mc_idmap seen;         /* layouts, by what they are */
     mc_known_layout *layout;
     uint32_t layout_count;
     uint32_t layout_capacity;
@@ -118,7 +118,7 @@ typedef struct mc_loss {
     uint64_t taken_classes[2];
     uint32_t taken_end[2]; /* of the first of these classes */
     mpz_t layout_total;
-    bool cut; /* it was not walked to its end */
+    bool cut;                /* it was not walked to its end */
     mc_loss_subject *nested; /* whose refusal the control is asked about, or null */
     mc_outcome refused;
     const mc_end *to_pick; /* when a row is added, choices are to make snapshot `picked`; or null */
