@@ -93,6 +93,33 @@ static json_t *changed_cells(const json_t *old, const json_t *now)
     return changed;
 }
 
+/* What else is another, by name: what a run says beside its cells' numbers and its findings. */
+static json_t *changed_others(const json_t *old, const json_t *now, const json_t *old_cells)
+{
+    static const char *const others[] = {"promises", "second_crashes", "recover_against_sqlite"};
+    json_t *changed = json_array();
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const json_t *was = json_object_get(old, others[i]);
+        const json_t *is = json_object_get(now, others[i]);
+        if (was != is && (was == NULL || is == NULL || !json_equal(was, is))) {
+            json_array_append_new(changed, json_string(others[i]));
+        }
+    }
+    const json_t *cells = json_object_get(now, "cells");
+    for (size_t i = 0; i < json_array_size(cells); i++) {
+        const json_t *cell = json_array_get(cells, i);
+        json_t *name = cell_name(cell);
+        const json_t *before = json_object_get(old_cells, json_string_value(name));
+        const json_t *was = json_object_get(before, "power");
+        const json_t *is = json_object_get(cell, "power");
+        if (was != NULL && is != NULL && !json_equal(was, is)) {
+            json_array_append_new(changed, json_sprintf("power of %s", json_string_value(name)));
+        }
+        json_decref(name);
+    }
+    return changed;
+}
+
 json_t *mc_compare(const json_t *old, const json_t *now)
 {
     const json_t *old_findings = json_object_get(old, "findings");
@@ -101,15 +128,16 @@ json_t *mc_compare(const json_t *old, const json_t *now)
     const json_t *new_cells = json_object_get(now, "cells");
     json_t *findings[2] = {by_name(old_findings, false), by_name(new_findings, false)};
     json_t *cells[2] = {by_name(old_cells, true), by_name(new_cells, true)};
-    json_t *compared = json_pack(
-        "{s:{s:O,s:O},s:{s:O,s:O},s:{s:o,s:o,s:o},s:{s:o,s:o,s:o}}", "old", "sqlite",
-        json_object_get(old, "sqlite"), "seed", json_object_get(old, "seed"), "new", "sqlite",
-        json_object_get(now, "sqlite"), "seed", json_object_get(now, "seed"), "findings",
-        "appeared", only_in(new_findings, findings[0], false), "disappeared",
-        only_in(old_findings, findings[1], false), "changed",
-        changed_findings(findings[0], new_findings), "cells", "appeared",
-        only_in(new_cells, cells[0], true), "disappeared", only_in(old_cells, cells[1], true),
-        "changed", changed_cells(cells[0], new_cells));
+    json_t *compared =
+        json_pack("{s:{s:O,s:O},s:{s:O,s:O},s:{s:o,s:o,s:o},s:{s:o,s:o,s:o},s:o}", "old", "sqlite",
+                  json_object_get(old, "sqlite"), "seed", json_object_get(old, "seed"), "new",
+                  "sqlite", json_object_get(now, "sqlite"), "seed", json_object_get(now, "seed"),
+                  "findings", "appeared", only_in(new_findings, findings[0], false), "disappeared",
+                  only_in(old_findings, findings[1], false), "changed",
+                  changed_findings(findings[0], new_findings), "cells", "appeared",
+                  only_in(new_cells, cells[0], true), "disappeared",
+                  only_in(old_cells, cells[1], true), "changed", changed_cells(cells[0], new_cells),
+                  "others", changed_others(old, now, cells[0]));
     for (int i = 0; i < 2; i++) {
         json_decref(findings[i]);
         json_decref(cells[i]);
@@ -172,7 +200,8 @@ void mc_compare_table(const json_t *compared, FILE *out)
     const json_t *cells = json_object_get(compared, "cells");
     const json_t *old = json_object_get(compared, "old");
     const json_t *now = json_object_get(compared, "new");
-    size_t changes = 0;
+    const json_t *others = json_object_get(compared, "others");
+    size_t changes = json_array_size(others);
     const char *key;
     json_t *list;
     json_object_foreach((json_t *)findings, key, list)
@@ -201,6 +230,7 @@ void mc_compare_table(const json_t *compared, FILE *out)
     print_names(json_object_get(cells, "appeared"), "Cells that appeared", out);
     print_names(json_object_get(cells, "disappeared"), "Cells that disappeared", out);
     print_numbers(json_object_get(cells, "changed"), "Numbers that changed", "cell", out);
+    print_names(others, "Else that changed", out);
 }
 
 bool mc_compare_failed(const json_t *compared)

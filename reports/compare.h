@@ -11,7 +11,8 @@
 /* {"old":{"sqlite","seed"}, "new":{...},
  *  "findings":{"appeared":[finding...],"disappeared":[finding...],
  *              "changed":[{"signature","verdict","old","new","case"}]},
- *  "cells":{"appeared":[name...],"disappeared":[name...],"changed":[{"cell","what","old","new"}]}}
+ *  "cells":{"appeared":[name...],"disappeared":[name...],"changed":[{"cell","what","old","new"}]},
+ *  "others":[text...]: what else is another: promises, second crashes, the power of a cell}
  * A cell's name is "inplace/delete/full/kill/abandon", with its mistake behind the crash model; a
  * change names each number that is another. Lists are in the order of the runs. Null without
  * memory. */

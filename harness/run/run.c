@@ -247,6 +247,16 @@ static mc_status make_tasks(runner *r, mc_error *error)
     return status == MC_OK ? check_tasks(r, error) : status;
 }
 
+/* Is the importer judged in any task? */
+static bool is_judged(const runner *r, uint32_t importer)
+{
+    bool judged = is_judged_under_power(&r->result->importers.chosen[importer]);
+    for (uint32_t i = 0; i < r->task_count; i++) {
+        judged = judged || r->task[i].power == NULL;
+    }
+    return judged;
+}
+
 static mc_status find_required(runner *r, mc_error *error)
 {
     mc_importers required;
@@ -264,7 +274,11 @@ static mc_status find_required(runner *r, mc_error *error)
             k++;
         }
         /* `recover` is required by default, also of runs that do without it. */
-        if (k < r->result->importers.count) {
+        if (k < r->result->importers.count && r->options->required_given && !is_judged(r, k)) {
+            status = mc_fail(error, MC_USAGE, "require",
+                             "--require: \"%s\" is not judged under power, and nothing else runs",
+                             required.chosen[i].name);
+        } else if (k < r->result->importers.count) {
             r->required |= 1u << k;
         } else if (r->options->required_given) {
             status = mc_fail(error, MC_USAGE, "require",

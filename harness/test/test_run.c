@@ -267,6 +267,7 @@ static void wrong_usage_is_one_line(void **unused)
         "run --resume",
         "run --require nobody",
         "run --importer recover --require abandon",
+        "run --crash power:ext4 --workload grow --importer exec:false,recover --require exec:false",
         "run --quiet=yes",
         "run --workload checkpoint --mode delete",
         "run --mode memory --crash kv",

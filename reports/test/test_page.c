@@ -143,6 +143,18 @@ static void changes_are_told(void **unused)
     program_expect(&o, 0, "the same");
     assert_string_equal(o.out, "No finding and no number changed.\n");
     program_done(&o);
+    o = program_run(
+        "run --workload grow --txns 1 --mode delete --crash kill --quiet --json once.json");
+    program_expect(&o, 0, "once");
+    program_done(&o);
+    o = program_run("run --workload grow --txns 1 --mode delete --crash kill --quiet --depth 2 "
+                    "--json twice.json");
+    program_expect(&o, 0, "twice");
+    program_done(&o);
+    o = program_run("report once.json twice.json");
+    program_expect(&o, 0, "second crashes");
+    assert_string_equal(o.out, "\nElse that changed: 1\n  second_crashes\n");
+    program_done(&o);
     json_t *run = load("run.json");
     json_t *findings = json_object_get(run, "findings");
     json_t *cells = json_object_get(run, "cells");
