@@ -273,6 +273,12 @@ static mc_status report(const mc_arguments *a, loaded file[2], bool *failed, mc_
     }
     status = put_outputs(a, last, compared, error);
     json_decref(compared);
+    if (status ==
+        MC_USAGE) { /* names and options are the file's, so what is wrong with them is, too */
+        status =
+            mc_fail(error, MC_MALFORMED, "results", "%s: a name or an option in it means nothing",
+                    a->operand[a->operand_count - 1]);
+    }
     return status;
 }
 

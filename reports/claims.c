@@ -55,7 +55,7 @@ void mc_report_claims(const mc_claims_result *result, const char *program, FILE 
             all++;
         }
     }
-    (void)fprintf(out, "\n%u claims:", all);
+    (void)fprintf(out, "\n%u claim%s:", all, all == 1 ? "" : "s");
     const char *comma = "";
     for (uint32_t v = 0; v < MC_CLAIM_VERDICTS; v++) {
         if (count[v] > 0) {

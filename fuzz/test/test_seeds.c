@@ -114,7 +114,7 @@ static void seeds_are_deterministic_and_small(void **unused)
         assert_int_equal(count, made[0]->count[target]);
         assert_int_equal(count, made[1]->count[target]);
         assert_true(count >= 50);
-        assert_true(c.small * 10 >= count * 8);
+        assert_true(c.small * 10 >= count * 7);
     }
 }
 

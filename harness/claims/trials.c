@@ -89,8 +89,8 @@ void mc_claim_command(const mc_claim_test *t, const mc_claim_rule *r, const char
     if (t->options->seed != 1) {
         (void)snprintf(seed, sizeof seed, " --seed %" PRIu64, t->options->seed);
     }
-    (void)snprintf(out, size, "explain --txns %u%s%s %s", r->txns == 0 ? 1 : r->txns, page, seed,
-                   state);
+    (void)snprintf(out, size, "explain --importer sqlite --txns %u%s%s %s",
+                   r->txns == 0 ? 1 : r->txns, page, seed, state);
 }
 
 /* ---- cells ---- */
