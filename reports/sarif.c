@@ -98,9 +98,14 @@ static json_t *result_json(const json_t *finding)
     json_int_t count = json_integer_value(json_object_get(finding, "count"));
     char *signature = plain_text(text_of(finding, "signature"));
     char *state = plain_text(text_of(finding, "case"));
+    bool again = strstr(text_of(finding, "signature"), "/does not converge/") != NULL;
+    bool power = strstr(text_of(finding, "signature"), "/power:") != NULL;
     json_t *message = json_sprintf(
-        "%s: %" JSON_INTEGER_FORMAT " states. %s The first: midcommit explain %s",
-        signature != NULL ? signature : "", count, rules[index].text, state != NULL ? state : "");
+        "%s: %" JSON_INTEGER_FORMAT " %s. %s The first: midcommit explain %s",
+        signature != NULL ? signature : "", count, power ? "classes of states" : "states",
+        again ? "After a second crash another database comes out than without it."
+              : rules[index].text,
+        state != NULL ? state : "");
     free(signature);
     free(state);
     json_t *result = json_pack(

@@ -322,7 +322,12 @@ static void print_sentence(const mc_run_result *result, const char *explain, FIL
         return;
     }
     if (any_here(result)) {
-        (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts.\n");
+        bool losses = false;
+        for (uint32_t c = 0; c < result->cell_count; c++) {
+            losses = losses || !is_here(&result->cell[c]);
+        }
+        (void)fprintf(out, "\nNo importer gave a torn database that every detector accepts%s.\n",
+                      losses ? " where only a process died" : "");
     }
 }
 
