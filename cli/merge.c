@@ -51,12 +51,14 @@ static mc_status check_given(const mc_arguments *a, mc_error *error)
     if (a->operand_count == 0) {
         return mc_fail(error, MC_USAGE, "usage", "--merge: no files; see midcommit run --help");
     }
-    static const char *const outputs[] = {"json", "html"};
-    for (int i = 0; i < 2 * a->operand_count; i++) {
-        const char *path = mc_options_get(a, outputs[i % 2]);
-        if (path != NULL && mc_outfile_same(path, a->operand[i / 2])) {
-            return mc_fail(error, MC_USAGE, "same-file", "--%s: %s is merged, too", outputs[i % 2],
-                           path);
+    static const char *const outputs[] = {"json", "html", "markdown", "sarif"};
+    for (size_t k = 0; k < sizeof outputs / sizeof *outputs; k++) {
+        const char *path = mc_options_get(a, outputs[k]);
+        for (int i = 0; path != NULL && i < a->operand_count; i++) {
+            if (mc_outfile_same(path, a->operand[i])) {
+                return mc_fail(error, MC_USAGE, "same-file", "--%s: %s is merged, too", outputs[k],
+                               path);
+            }
         }
     }
     return MC_OK;

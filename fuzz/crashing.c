@@ -18,7 +18,7 @@
 #include "fuzz/faultvfs.h"
 #include "harness/judge/defects.h"
 
-enum { ARENA_BYTES = 64 << 20, CRASH_HEADER_BYTES = 3, MEMORY_STEP = 1024 };
+enum { ARENA_BYTES = 64 << 20, CRASH_HEADER_BYTES = 3 };
 
 const mc_crash_rules mc_crash_rules_true = {&mc_importer_recover, mc_promise_of, false};
 
@@ -464,9 +464,9 @@ static bool crash_recovery(execution *x, const answer *first, const mc_trace *re
     return ok;
 }
 
-/* Asks for a recovery in which call number `fail_at` fails, or with a limit to SQLite's memory.
- * What it leaves of the state stays. The report gets the number of calls, and SQLite's result. */
-static bool ask_failing(execution *x, mc_crashed *state, const mc_fault *fault, sqlite3_int64 limit)
+/* Asks for a recovery with a fault. What it leaves of the state stays. The report gets the number
+ * of calls, and SQLite's result. */
+static bool ask_failing(execution *x, mc_crashed *state, const mc_fault *fault)
 {
     mc_memvfs_options files = {.disk = &state->disk};
     mc_kvvfs_options pairs = {
@@ -479,9 +479,7 @@ static bool ask_failing(execution *x, mc_crashed *state, const mc_fault *fault, 
     }
     if (vfs != NULL) {
         mc_stock stock;
-        (void)sqlite3_hard_heap_limit64(limit > 0 ? sqlite3_memory_used() + limit : 0);
         mc_stock_ask("main.db", mc_faultvfs_name(vfs), MC_STOCK_LIMIT_BYTES, &stock);
-        (void)sqlite3_hard_heap_limit64(0);
         x->report->failed = stock.code;
         x->report->calls = mc_faultvfs_calls(vfs);
         mc_stock_free(&stock);
@@ -510,31 +508,24 @@ static bool fail_recovery(execution *x, const answer *first)
     uint8_t choice[3] = {0};
     memcpy(choice, piece->data, piece->size < sizeof choice ? piece->size : sizeof choice);
     uint32_t nth = choice[0] | (uint32_t)choice[1] << 8;
-    enum { CALL, MEMORY, READ_ONLY, KINDS } kind = choice[2] % KINDS;
-    mc_fault fault = {.read_only = kind == READ_ONLY, .lies = x->rules->lying_disk};
+    bool read_only = (choice[2] & 1) != 0;
+    mc_fault fault = {.read_only = read_only, .lies = x->rules->lying_disk};
     mc_crashed state;
     answer second;
     mc_arena_reset(&work_arena);
-    bool ok =
-        copy_state(&x->c.state, &state) && (kind != CALL || ask_failing(x, &state, &fault, 0));
+    bool ok = copy_state(&x->c.state, &state) && (read_only || ask_failing(x, &state, &fault));
     uint64_t calls = x->report->calls;
     free_crashed(&state);
-    fault.fail_at = kind == CALL && calls > 0 ? 1 + nth % calls : 0;
-    ok =
-        ok && copy_state(&x->c.state, &state) &&
-        ask_failing(x, &state, &fault, kind == MEMORY ? 1 + (sqlite3_int64)nth * MEMORY_STEP : 0) &&
-        recover(x, 1, &state, NULL, &second);
+    fault.fail_at = calls > 0 ? 1 + nth % calls : 0;
+    ok = ok && copy_state(&x->c.state, &state) && ask_failing(x, &state, &fault) &&
+         recover(x, 1, &state, NULL, &second);
     x->report->calls = calls;
     if (ok && !is_kept(x, first, &second)) {
         char text[256];
         (void)snprintf(text, sizeof text,
-                       "a recovery that failed with %d (%s %" PRIu64
+                       "a recovery that failed with %d (%s, call %" PRIu64
                        ") gives another database afterwards",
-                       x->report->failed,
-                       kind == CALL     ? "call"
-                       : kind == MEMORY ? "memory"
-                                        : "read-only",
-                       kind == MEMORY ? nth : fault.fail_at);
+                       x->report->failed, read_only ? "read-only" : "once", fault.fail_at);
         ok = found(x->report, "recovery-failed", text);
     }
     free_crashed(&state);

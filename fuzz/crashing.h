@@ -16,9 +16,7 @@
  * A FAULT piece lets a recovery from the first state fail in the middle:
  *
  *     0  u16 LE: which of its calls of the VFS fails (faultvfs.h), modulo their number
- *     2  u8: modulo 3: 1: memory ends instead, that many KiB after the beginning, where SQLite
- *        counts what it holds (a fuzzing process does not: process.c); 2: no call fails, but the
- *        disk is read-only
+ *     2  u8: odd: no call fails, but the disk is read-only
  *
  * However it ends, the next recovery must give the very same database.
  *

@@ -168,6 +168,9 @@ static int fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *out, int
 static int fault_delete(sqlite3_vfs *vfs, const char *name, int sync_folder)
 {
     mc_faultvfs *own = owner(vfs);
+    if (own->fault.read_only) {
+        return SQLITE_IOERR_DELETE;
+    }
     return fails(own) ? change_error(own, SQLITE_IOERR_DELETE)
                       : own->below->xDelete(own->below, name, sync_folder);
 }

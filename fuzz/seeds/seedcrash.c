@@ -99,7 +99,7 @@ static mc_status put(mc_seeds *seeds, size_t p, size_t o, uint32_t number, mc_er
                                      3 + next(&state) % (sizeof crash - 3));
     }
     if (number % 4 == 2) {
-        const uint8_t fault[] = {next(&state), 0, (uint8_t)(number / 4 % 3)};
+        const uint8_t fault[] = {next(&state), 0, (uint8_t)(number / 4 % 2)};
         fits =
             fits && mc_pieces_add(input, &size, sizeof input, MC_PIECE_FAULT, fault, sizeof fault);
     }

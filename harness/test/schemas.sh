@@ -24,12 +24,12 @@ valid() {
 
 # The workload has a name that no page may take for markup, and no URI for its own.
 printf 'CREATE TABLE t(a);\n-- @program\nINSERT INTO t VALUES(1);\nUPDATE t SET a = 2;\n' >'a <b>|`c`.sql'
-"$midcommit" run --workload 'inplace,a <b>|`c`.sql' --txns 1 --mode delete,wal --quiet --json kill.json \
-    --sarif kill.sarif --markdown kill.md
+"$midcommit" run --workload 'inplace,a <b>|`c`.sql' --txns 1 --mode delete,wal --depth 2 --quiet \
+    --json kill.json --sarif kill.sarif --markdown kill.md
 "$midcommit" run --workload 'a <b>|`c`.sql' --crash power:ext4-ordered --mode delete --sync normal --quiet \
     --json power.json --sarif power.sarif --markdown power.md
 "$midcommit" run --workload inplace --txns 1 --mode delete --crash kill --sidecars older-journal --quiet \
-    --depth 2 --importer 'abandon,exec:cp main.db out.db' --json handed.json --sarif handed.sarif
+    --importer 'abandon,exec:cp main.db out.db' --json handed.json --sarif handed.sarif
 "$midcommit" run --workload inplace --txns 1 --mode delete --crash kill --require abandon --quiet \
     --sarif failed.sarif --markdown failed.md && fail "abandon is never clean, and was required"
 "$midcommit" migrate --from-kv "$top/corpus/rivet-kv/grow_10_k0001.jsonl" --json migrate.json 2>/dev/null
@@ -40,6 +40,7 @@ for file in "$top"/corpus/*/*.case; do
     tar --zstd -xOf "$file" case.json >"cases/$(basename "$file").json"
 done
 
+jq -e '.second_crashes | length > 0' kill.json >/dev/null || fail "no second crash was judged"
 schema=$top/reports/schema
 valid "$schema/run-1.json" kill.json power.json handed.json
 valid --each-mistake "$schema/run-1.json" kill.json power.json
@@ -77,5 +78,12 @@ for pair in "json sarif" "markdown sarif" "sarif results" "html json"; do
     set -- $pair
     "$midcommit" run --"$1" same --"$2" ./same 2>err.txt || status=$?
     [ "$status" = 2 ] && [ "$(wc -l <err.txt)" = 1 ] || fail "--$1 and --$2 in one file: status $status"
+done
+"$midcommit" run --workload grow --txns 1 --mode delete --crash kill --quiet --results merged.jsonl
+for output in json markdown sarif html; do
+    cp merged.jsonl before.jsonl
+    status=0
+    "$midcommit" run --merge --"$output" ./merged.jsonl merged.jsonl 2>err.txt || status=$?
+    [ "$status" = 2 ] && cmp -s before.jsonl merged.jsonl || fail "--merge --$output over its input: $status"
 done
 echo "schemas: $(find cases -name '*.json' | wc -l) cases and all formats are what their schemas say"

@@ -12,6 +12,7 @@
 #include "crashsim/powerchoice.h"
 #include "crashsim/stock.h"
 #include "core/test/sanitized.h"
+#include "harness/test/plants.h"
 #include "harness/judge/again.h"
 #include "harness/judge/loss.h"
 
@@ -473,39 +474,6 @@ static void members_converge(void **unused)
 }
 
 /* ---- what must be told ---- */
-
-static void drop_syncs(mc_trace *recovery)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < recovery->op_count; i++) {
-        if (recovery->op[i].kind != MC_OP_SYNC) {
-            recovery->op[kept++] = recovery->op[i];
-        }
-    }
-    recovery->op_count = kept;
-}
-
-/* The journal goes before the pages are back. */
-static void delete_first(mc_trace *recovery)
-{
-    size_t at = 0;
-    while (at < recovery->op_count && recovery->op[at].kind != MC_OP_DELETE) {
-        at++;
-    }
-    if (at == recovery->op_count) {
-        return;
-    }
-    mc_op gone = recovery->op[at];
-    size_t kept = recovery->op_count;
-    for (size_t i = recovery->op_count; i-- > 0;) {
-        if (recovery->op[i].file != gone.file) {
-            recovery->op[--kept] = recovery->op[i];
-        }
-    }
-    recovery->op[--kept] = gone;
-    recovery->op_count -= kept;
-    memmove(recovery->op, recovery->op + kept, recovery->op_count * sizeof gone);
-}
 
 static uint64_t diverged(const row *r)
 {

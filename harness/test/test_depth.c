@@ -1,6 +1,7 @@
 /* test_depth.c: run --depth 2: what a second crash shows is counted, told, failed where SQLite
  * promises, kept as a case, explained and replayed; and the parts of such a run make the whole. */
 #include "harness/test/program.h"
+#include "harness/test/plants.h"
 
 #include <jansson.h>
 
@@ -53,39 +54,6 @@ static void judged_free(judged *j)
 {
     mc_cell_free(&j->cell);
     mc_importers_free(&j->importers);
-}
-
-/* A recovery that cannot be repeated: its journal goes before the pages are back. */
-static void delete_first(mc_trace *recovery)
-{
-    size_t at = 0;
-    while (at < recovery->op_count && recovery->op[at].kind != MC_OP_DELETE) {
-        at++;
-    }
-    if (at == recovery->op_count) {
-        return;
-    }
-    mc_op gone = recovery->op[at];
-    size_t kept = recovery->op_count;
-    for (size_t i = recovery->op_count; i-- > 0;) {
-        if (recovery->op[i].file != gone.file) {
-            recovery->op[--kept] = recovery->op[i];
-        }
-    }
-    recovery->op[--kept] = gone;
-    recovery->op_count -= kept;
-    memmove(recovery->op, recovery->op + kept, recovery->op_count * sizeof gone);
-}
-
-static void drop_syncs(mc_trace *recovery)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < recovery->op_count; i++) {
-        if (recovery->op[i].kind != MC_OP_SYNC) {
-            recovery->op[kept++] = recovery->op[i];
-        }
-    }
-    recovery->op_count = kept;
 }
 
 /* Promise: SQLite's own recovery converges, and nothing is found, in both modes and models. */
